@@ -1,0 +1,101 @@
+"""The command ``gammalearn``. Each subcommand is a module that is imported when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from gammalearn_core._version import __version__
+from gammalearn_core.errors import EXIT_DONE
+from gammalearn_core.errors import EXIT_SETTINGS
+from gammalearn_core.errors import EXIT_STOPPED
+from gammalearn_core.errors import GammalearnError
+from gammalearn_core.plugin.names import suggest
+from gammalearn_core.plugin.registry import Registry
+from gammalearn_core.plugin.switches import Switches
+
+COMMANDS = {
+    "run": "Train, validate and test the network of a settings file",
+    "check": "Tell every problem of a settings file, without reading an event",
+    "plugins": "List plug-ins and show what they provide",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and give its exit code; errors of the user's are printed without a traceback."""
+    arguments, no_plugins = _take_switch(list(sys.argv[1:] if argv is None else argv))
+    warnings.filterwarnings("default", category=DeprecationWarning, module="gammalearn_core")
+    try:
+        return _dispatch(arguments, Switches.read(no_plugins=no_plugins))
+    except GammalearnError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return EXIT_STOPPED
+    except BrokenPipeError:
+        # Whatever read our output has closed it, as `head` does: nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
+
+
+def _take_switch(arguments: list[str]) -> tuple[list[str], str | None]:
+    """Take ``--no-plugins[=a,b]`` out of the arguments, wherever it stands: it is read before anything is imported."""
+    found = [a for a in arguments if a == "--no-plugins" or a.startswith("--no-plugins=")]
+    rest = [a for a in arguments if a not in found]
+    return rest, found[-1].partition("=")[2] if found else None
+
+
+def _dispatch(arguments: list[str], switches: Switches) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help(Registry(switches).discover()))
+        return EXIT_DONE
+    if arguments[0] in ("-V", "--version"):
+        print(f"gammalearn-core {__version__}")
+        return EXIT_DONE
+    name, rest = arguments[0], arguments[1:]
+    registry = Registry(switches).discover()
+    if name in COMMANDS:
+        module = importlib.import_module(f"gammalearn_core.cli.{name}")
+        parser = argparse.ArgumentParser(prog=f"gammalearn {name}", description=COMMANDS[name] + ".")
+        module.add_arguments(parser)
+        code: int = module.execute(parser.parse_args(rest), registry)
+        return code
+    return _plugin_command(name, rest, registry)
+
+
+def _plugin_command(name: str, rest: list[str], registry: Registry) -> int:
+    ids = [id for id in registry.ids("command") if id.partition(".")[2] == name]
+    if len(ids) == 1:
+        command = registry.load(ids[0], kind="command")
+        return int(command(rest) or EXIT_DONE)
+    known = [*COMMANDS, *(id.partition(".")[2] for id in registry.ids("command"))]
+    hint = f"declared by {' and '.join(ids)}" if ids else suggest(name, known) or f"one of {', '.join(known)}"
+    print(f"error: no command is named {name!r}, {hint}", file=sys.stderr)
+    return EXIT_SETTINGS
+
+
+def _help(registry: Registry) -> str:
+    extra = {c.name: f"{c.summary} ({id.partition('.')[0]})" for id, c in registry.components("command")}
+    commands = COMMANDS | extra
+    width = max(map(len, commands))
+    return "\n".join(
+        [
+            "usage: gammalearn [--version] [--help] [--no-plugins[=a,b]] COMMAND …",
+            "",
+            "Train, test and apply deep networks on images of Cherenkov telescopes.",
+            "",
+            "commands:",
+            *(f"  {name.ljust(width)}  {summary}" for name, summary in commands.items()),
+            "",
+            "'gammalearn COMMAND --help' tells more. Exit codes: 0 done, 1 a check failed, 2 settings or usage,",
+            "3 non-finite loss, 4 data, 75 stopped and can be continued.",
+        ]
+    )
+
+
+__all__ = ["COMMANDS", "main"]

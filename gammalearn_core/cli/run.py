@@ -1,0 +1,29 @@
+"""``gammalearn run``: the whole experiment of a settings file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from gammalearn_core.plugin.registry import Registry
+from gammalearn_core.settings.load import load_settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the settings file and where results go."""
+    parser.add_argument("settings", type=Path, help="a Python file that ends with experiment = Experiment(…)")
+    parser.add_argument("--logdir", type=Path, default=Path("runs"), help="where run folders go (default: ./runs)")
+    parser.add_argument(
+        "--fresh", action="store_true", help="start another run, even if one with these settings can be continued"
+    )
+
+
+def execute(arguments: argparse.Namespace, registry: Registry) -> int:
+    """Check, then run."""
+    file = load_settings(arguments.settings, registry)
+    from gammalearn_core.engine.run import run
+
+    return run(file, registry, logdir=arguments.logdir, fresh=arguments.fresh)
+
+
+__all__ = ["add_arguments", "execute"]
