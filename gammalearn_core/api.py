@@ -1,0 +1,142 @@
+"""What a component's target is called with, and what it must give: the protocols that plug-in authors implement.
+
+The unit is the batch, so that components are vectorised. Importing this module imports numpy and torch; plug-ins
+import it in their implementation modules, never in their ``plugin.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import Protocol
+from typing import runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Generator
+from torch import Tensor
+
+from gammalearn_core.data.batch import Batch
+from gammalearn_core.data.batch import Images
+from gammalearn_core.data.geometry import CameraGeometry
+from gammalearn_core.data.lattice import Lattice
+from gammalearn_core.data.lattice import find_lattice
+from gammalearn_core.data.specs import CameraSpec
+from gammalearn_core.data.specs import InputSpec
+from gammalearn_core.data.specs import OutputSpec
+from gammalearn_core.data.specs import TaskSpec
+from gammalearn_core.data.table import Columns
+from gammalearn_core.data.table import EventTable
+
+
+@runtime_checkable
+class EventSource(Protocol):
+    """What a loader gives: ``target(**params)``."""
+
+    @property
+    def events(self) -> EventTable:
+        """One row a sample."""
+
+    @property
+    def inputs(self) -> InputSpec:
+        """What `read` gives."""
+
+    @property
+    def blocks(self) -> Sequence[NDArray[np.int64]]:
+        """Rows that are cheap to read together."""
+
+    def read(self, rows: NDArray[np.int64]) -> Batch:
+        """These samples, in this order; ``events`` of the batch has ``row`` and what targets may need."""
+
+    def close(self) -> None:
+        """Close files."""
+
+
+@runtime_checkable
+class EventFilter(Protocol):
+    """What a filter gives: ``target(**params)``."""
+
+    def __call__(self, events: EventTable) -> NDArray[np.bool_]:
+        """True where the row is kept."""
+
+
+@runtime_checkable
+class BatchTransform(Protocol):
+    """What a transform gives: ``target(*, inputs, **params)``.
+
+    It may also have ``fit(batches)``, called once with batches of the training split, and then ``state_dict`` and
+    ``load_state_dict``, so that what was measured is kept with the weights.
+    """
+
+    outputs: InputSpec
+
+    def __call__(self, batch: Batch, generator: Generator) -> Batch:
+        """The transformed batch; the argument is unchanged. Randomness comes from ``generator`` only."""
+
+
+@runtime_checkable
+class FittedTransform(Protocol):
+    """A transform that measures constants on the training split."""
+
+    def fit(self, batches: Iterable[Batch]) -> None:
+        """Measure."""
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """What was measured."""
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what was measured."""
+
+
+@runtime_checkable
+class TargetCodec(Protocol):
+    """What a target gives: ``target(**params)``."""
+
+    @property
+    def size(self) -> int:
+        """Numbers a sample."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of classes; empty for numbers."""
+
+    def encode(self, events: Columns) -> NDArray[Any]:
+        """Truth columns to ``(n, size)`` float, or ``(n,)`` int for classes; NaN or -1 where there is no truth."""
+
+    def decode(self, prediction: NDArray[Any], events: Columns) -> dict[str, NDArray[Any]]:
+        """The network's ``(n, size)`` numbers to DL2 quantities by name, such as ``energy`` in TeV."""
+
+
+@runtime_checkable
+class SampleLoss(Protocol):
+    """What a loss gives: ``target(*, task, **params)``.
+
+    It may have ``size`` (numbers that the network must give instead of the target's) and ``decode(prediction)`` (from
+    those to the target's), as quantile and likelihood losses need.
+    """
+
+    def __call__(self, prediction: Tensor, truth: Tensor) -> Tensor:
+        """``(n,)``, unreduced: the core masks, weights and averages."""
+
+
+__all__ = [
+    "Batch",
+    "BatchTransform",
+    "CameraGeometry",
+    "CameraSpec",
+    "Columns",
+    "EventFilter",
+    "EventSource",
+    "EventTable",
+    "FittedTransform",
+    "Images",
+    "InputSpec",
+    "Lattice",
+    "OutputSpec",
+    "SampleLoss",
+    "TargetCodec",
+    "TaskSpec",
+    "find_lattice",
+]

@@ -1,0 +1,1 @@
+"""Data: geometries, event tables, batches, the split and the order of samples."""
