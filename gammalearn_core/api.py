@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import Any
 from typing import Protocol
 from typing import runtime_checkable
@@ -20,38 +19,17 @@ from torch import Tensor
 
 from gammalearn_core.data.batch import Batch
 from gammalearn_core.data.batch import Images
+from gammalearn_core.data.codec import TargetCodec
 from gammalearn_core.data.geometry import CameraGeometry
 from gammalearn_core.data.lattice import Lattice
 from gammalearn_core.data.lattice import find_lattice
+from gammalearn_core.data.source import EventSource
 from gammalearn_core.data.specs import CameraSpec
 from gammalearn_core.data.specs import InputSpec
 from gammalearn_core.data.specs import OutputSpec
 from gammalearn_core.data.specs import TaskSpec
 from gammalearn_core.data.table import Columns
 from gammalearn_core.data.table import EventTable
-
-
-@runtime_checkable
-class EventSource(Protocol):
-    """What a loader gives: ``target(**params)``."""
-
-    @property
-    def events(self) -> EventTable:
-        """One row a sample."""
-
-    @property
-    def inputs(self) -> InputSpec:
-        """What `read` gives."""
-
-    @property
-    def blocks(self) -> Sequence[NDArray[np.int64]]:
-        """Rows that are cheap to read together."""
-
-    def read(self, rows: NDArray[np.int64]) -> Batch:
-        """These samples, in this order; ``events`` of the batch has ``row`` and what targets may need."""
-
-    def close(self) -> None:
-        """Close files."""
 
 
 @runtime_checkable
@@ -88,25 +66,6 @@ class FittedTransform(Protocol):
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take back what was measured."""
-
-
-@runtime_checkable
-class TargetCodec(Protocol):
-    """What a target gives: ``target(**params)``."""
-
-    @property
-    def size(self) -> int:
-        """Numbers a sample."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of classes; empty for numbers."""
-
-    def encode(self, events: Columns) -> NDArray[Any]:
-        """Truth columns to ``(n, size)`` float, or ``(n,)`` int for classes; NaN or -1 where there is no truth."""
-
-    def decode(self, prediction: NDArray[Any], events: Columns) -> dict[str, NDArray[Any]]:
-        """The network's ``(n, size)`` numbers to DL2 quantities by name, such as ``energy`` in TeV."""
 
 
 @runtime_checkable

@@ -30,7 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, no_plugins = _take_switch(list(sys.argv[1:] if argv is None else argv))
     warnings.filterwarnings("default", category=DeprecationWarning, module="gammalearn_core")
     try:
-        return _dispatch(arguments, Switches.read(no_plugins=no_plugins))
+        try:
+            return _dispatch(arguments, Switches.read(no_plugins=no_plugins))
+        finally:
+            # Here, so that a closed pipe is noticed below and not by the interpreter when it exits.
+            sys.stdout.flush()
     except GammalearnError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -81,7 +85,7 @@ def _plugin_command(name: str, rest: list[str], registry: Registry) -> int:
 
 def _help(registry: Registry) -> str:
     extra = {c.name: f"{c.summary} ({id.partition('.')[0]})" for id, c in registry.components("command")}
-    commands = COMMANDS | extra
+    commands = COMMANDS | {name: summary for name, summary in extra.items() if name not in COMMANDS}
     width = max(map(len, commands))
     return "\n".join(
         [

@@ -111,7 +111,9 @@ class Batch:
             kept = group.take(new[group.event] >= 0)
             kept = replace(kept, event=new[kept.event])
             images[key] = kept.take(torch.argsort(kept.event, stable=True))
-        return Batch(images, *({n: t[rows] for n, t in part.items()} for part in (self.events, self.truth, self.weight)))
+        return Batch(
+            images, *({n: t[rows] for n, t in part.items()} for part in (self.events, self.truth, self.weight))
+        )
 
     def take_images(self, keep: dict[str, Tensor]) -> Batch:
         """All events, with some of their images: a mask by camera key; other cameras keep all."""

@@ -22,6 +22,8 @@ from gammalearn_core.data.lattice import symmetry
 
 _SAME = 0.02
 """Positions that differ by less, in units of the pitch, are the same."""
+_SAME_SCALE = 0.1
+"""Focal lengths that differ by less, relatively, are the same: files give an effective or an equivalent one."""
 
 
 def _positions(values: ArrayLike) -> NDArray[np.float64]:
@@ -34,9 +36,10 @@ def _positions(values: ArrayLike) -> NDArray[np.float64]:
 class CameraGeometry:
     """Pixels of a camera, in the order in which images list them.
 
-    Two geometries are *the same* (`same_as`) if they have as many pixels and these are at the same places, within
-    2 % of the pitch. Names never decide: productions give one camera many names, and one name to cameras that are
-    mounted at different angles, whose images must not be mixed.
+    Two geometries are *the same* (`same_as`) if they have as many pixels, these are at the same places within 2 % of
+    the pitch, and the focal lengths agree within 10 %. Names never decide: productions give one camera many names,
+    one name to cameras that are mounted at different angles, and the same pixels to telescopes whose images have
+    another scale on the sky.
 
     Parameters
     ----------
@@ -104,12 +107,17 @@ class CameraGeometry:
         """Whether images of the two cameras can be mixed."""
         if self.n_pixels != other.n_pixels:
             return False
+        if abs(self.focal_length / other.focal_length - 1) > _SAME_SCALE:
+            return False
         limit = _SAME * min(self.pitch, other.pitch)
         return bool(np.hypot(self.x - other.x, self.y - other.y).max() <= limit)
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that stand for the positions, rounded to a tenth of a millimetre."""
+        """16 hexadecimal digits that stand for the positions, rounded to a tenth of a millimetre.
+
+        A label, not a test: positions that differ by less may round differently.
+        """
         rounded = np.rint(np.column_stack([self.x, self.y]) * 1e4).astype("<i8")
         return hashlib.sha256(rounded.tobytes()).hexdigest()[:16]
 

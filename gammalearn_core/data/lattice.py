@@ -83,7 +83,9 @@ def _hexagonal(points: Positions, pitch: float, angle: float) -> Lattice:
     residual = np.abs(points - (start + axial @ basis)).max() / pitch
     if residual > _TOLERANCE or _repeated(axial):
         return Lattice("irregular", pitch, None)
-    return Lattice("hexagonal", pitch, axial - axial.min(axis=0), float(np.degrees(np.arctan2(basis[0, 1], basis[0, 0]))))
+    return Lattice(
+        "hexagonal", pitch, axial - axial.min(axis=0), float(np.degrees(np.arctan2(basis[0, 1], basis[0, 0])))
+    )
 
 
 def _round_axial(fractional: Positions) -> NDArray[np.int64]:

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 Degrees = NDArray[np.float64]
 
 
-def to_offset(alt: ArrayLike, az: ArrayLike, pointing_alt: ArrayLike, pointing_az: ArrayLike) -> tuple[Degrees, Degrees]:
+def to_offset(
+    alt: ArrayLike, az: ArrayLike, pointing_alt: ArrayLike, pointing_az: ArrayLike
+) -> tuple[Degrees, Degrees]:
     """``(fov_lon, fov_lat)`` of a direction, deg, with ``fov_lon`` from -180 to 180."""
     alt, az, alt0, az0 = (np.radians(np.asarray(a, dtype=np.float64)) for a in (alt, az, pointing_alt, pointing_az))
     turn = az - az0
@@ -23,7 +25,9 @@ def to_offset(alt: ArrayLike, az: ArrayLike, pointing_alt: ArrayLike, pointing_a
     return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
-def from_offset(lon: ArrayLike, lat: ArrayLike, pointing_alt: ArrayLike, pointing_az: ArrayLike) -> tuple[Degrees, Degrees]:
+def from_offset(
+    lon: ArrayLike, lat: ArrayLike, pointing_alt: ArrayLike, pointing_az: ArrayLike
+) -> tuple[Degrees, Degrees]:
     """``(alt, az)`` of an offset, deg, with the azimuth from 0 to 360."""
     lon, lat, alt0, az0 = (np.radians(np.asarray(a, dtype=np.float64)) for a in (lon, lat, pointing_alt, pointing_az))
     x = np.cos(lat) * np.cos(lon) * np.cos(alt0) - np.sin(lat) * np.sin(alt0)

@@ -24,8 +24,10 @@ def shower_hash(events: EventTable) -> NDArray[np.uint64]:
 
     Simulated showers are known by primary, ``obs_id`` and the unrounded true energy and direction, because event
     numbers repeat between productions and one shower is used for several events; observed ones by
-    ``(obs_id, event_id)``.
+    ``(obs_id, event_id)``. A column ``shower`` is taken as it is.
     """
+    if "shower" in events:
+        return events["shower"].astype(np.uint64)
     columns = _SHOWER if all(name in events for name in _SHOWER) else _EVENT
     state = np.zeros(len(events), dtype=np.uint64)
     for name in columns:

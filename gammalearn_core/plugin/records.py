@@ -35,6 +35,11 @@ def _summary(record: Component, attribute: attrs.Attribute[str], value: object) 
         raise ValueError(f"summary of {record.name!r} must be one line of at most 80 characters without a full stop")
 
 
+def _not_empty(record: Component, attribute: attrs.Attribute[tuple[str, ...]], value: object) -> None:
+    if not isinstance(value, tuple) or not value:
+        raise ValueError(f"{attribute.name} of {record.name!r} must name at least one, got {value!r}")
+
+
 def _one_of(*choices: str) -> object:
     def check(record: Component, attribute: attrs.Attribute[str], value: object) -> None:
         if value not in choices:
@@ -75,7 +80,7 @@ class Loader(Component):
     """The parameter that holds paths, which the core resolves and records; empty if it reads no files."""
     suffixes: tuple[str, ...] = field(default=(), converter=_tuple)
     """File name endings that are usual for the format; they decide nothing."""
-    levels: tuple[str, ...] = field(default=("telescope",), converter=_tuple)
+    levels: tuple[str, ...] = field(default=("telescope",), converter=_tuple, validator=_not_empty)
     """What the parameter ``level`` may be; the first is the default."""
     hdf5: bool = False
     """Whether the files are HDF5, so that the static check can look at their signature."""
@@ -210,8 +215,7 @@ class Command(Component):
 
 
 RECORDS: dict[str, type[Component]] = {
-    r.kind: r
-    for r in (Loader, Filter, Transform, Target, Network, Loss, Optimizer, Metric, Handler, Report, Command)
+    r.kind: r for r in (Loader, Filter, Transform, Target, Network, Loss, Optimizer, Metric, Handler, Report, Command)
 }
 
 __all__ = [

@@ -94,7 +94,9 @@ class Registry:
         self.plugins[plugin.name] = plugin
         for component in plugin.components:
             self._components.setdefault(f"{plugin.name}.{component.name}", {})[component.kind] = component
-            self._former.update({_qualified(plugin, old): f"{plugin.name}.{component.name}" for old in component.replaces})
+            self._former.update(
+                {_qualified(plugin, old): f"{plugin.name}.{component.name}" for old in component.replaces}
+            )
         return plugin
 
     def add_local(self, module: ModuleType) -> Plugin:
@@ -225,8 +227,12 @@ def _installed() -> list[Entry]:
 
 
 def _entry(point: EntryPoint) -> Entry:
-    name, version = (point.dist.name, point.dist.version) if point.dist is not None else ("", "")
-    return Entry(name=point.name, distribution=name, version=version, load=point.load)
+    try:
+        name, version = (point.dist.name, point.dist.version) if point.dist is not None else ("", "")
+    except Exception:
+        # A damaged installation, without METADATA: Python 3.11 gives None, later versions raise.
+        name, version = "", ""
+    return Entry(name=point.name, distribution=name or "", version=version or "", load=point.load)
 
 
 def _label(entry: Entry) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from gammalearn_core.plugin.names import CORE
+from gammalearn_core.plugin.names import LOCAL
 
 ENV_ONLY = "GAMMALEARN_PLUGINS"
 ENV_DISABLED = "GAMMALEARN_DISABLED_PLUGINS"
@@ -20,7 +21,7 @@ def _names(text: str) -> frozenset[str]:
 
 @frozen(kw_only=True)
 class Switches:
-    """The plug-ins that may be loaded. Names of plug-ins and of distributions both work.
+    """The installed plug-ins that may be loaded. Names of plug-ins and of distributions both work.
 
     Examples
     --------
@@ -55,9 +56,9 @@ class Switches:
         )
 
     def reason(self, plugin: str, distribution: str) -> str:
-        """Why a plug-in is off, or an empty string. The core is never off."""
+        """Why a plug-in is off, or an empty string. The core, and the hooks of a settings file, are never off."""
         names = {plugin, distribution}
-        if plugin == CORE:
+        if plugin in (CORE, LOCAL):
             return ""
         if self.none or names & self.option:
             return "by --no-plugins"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
@@ -83,13 +84,26 @@ def resolve_paths(value: object, folder: Path) -> tuple[list[Path], list[str]]:
     found: list[Path] = []
     missing: list[str] = []
     for pattern in [value] if isinstance(value, (str, Path)) else list(value):  # type: ignore[call-overload]
-        path = folder / Path(pattern).expanduser()
-        matches = [path] if path.is_file() else [Path(p) for p in sorted(glob.glob(str(path), recursive=True))]
-        files = [m for m in matches if m.is_file()]
+        wanted = _expanded(pattern)
+        # The folder stays out of the pattern: its name may hold brackets.
+        matches = (
+            [str(wanted)]
+            if os.path.isfile(folder / wanted)
+            else sorted(glob.glob(str(wanted), root_dir=folder, recursive=True))
+        )
+        files = [folder / m for m in matches if os.path.isfile(folder / m)]
         found += [f for f in files if f not in found]
         if not files:
             missing.append(str(pattern))
     return found, missing
+
+
+def _expanded(pattern: str | Path) -> Path:
+    try:
+        return Path(pattern).expanduser()
+    except RuntimeError:
+        # '~name/…' where nobody has that name: a file that is not there.
+        return Path(pattern)
 
 
 def check_paths(where: str, record: Loader, item: Ref, folder: Path) -> Iterator[Problem]:
@@ -113,12 +127,12 @@ def check_paths(where: str, record: Loader, item: Ref, folder: Path) -> Iterator
 
 
 def _missing(pattern: str, folder: Path) -> tuple[str, str]:
-    path = folder / Path(pattern).expanduser()
+    path = folder / _expanded(pattern)
     if glob.has_magic(pattern):
         return f"no file matches {pattern!r}", f"relative paths start from {folder}"
-    if path.is_dir():
+    if os.path.isdir(path):
         return f"{pattern!r} is a folder", f"write '{pattern.rstrip('/')}/*.h5'"
-    names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    names = [p.name for p in path.parent.glob("*")] if os.path.isdir(path.parent) else []
     return f"there is no file {pattern!r}", suggest(path.name, names) or f"relative paths start from {folder}"
 
 
@@ -163,7 +177,7 @@ def _parts(records: dict[str, Component]) -> Iterator[Problem]:
         if isinstance(record, (Loss, Optimizer)):
             part = where if where in ("balance", "schedule", "optimizer") else "loss"
             if record.part != part:
-                yield Problem(where, f"{record.name!r} is a {record.part}, not {_article(part)}")
+                yield Problem(where, f"{record.name!r} is {_article(record.part)}, not {_article(part)}")
 
 
 def _facts(experiment: Experiment, records: dict[str, Component]) -> Iterator[Problem]:
@@ -173,7 +187,9 @@ def _facts(experiment: Experiment, records: dict[str, Component]) -> Iterator[Pr
     if isinstance(network, Network):
         label = experiment.network.label
         if network.lattice == "hexagonal" and grid is not None:
-            yield Problem("network", f"{label} wants hexagonal pixels, but {grid} maps them to a grid", f"remove {grid}")
+            yield Problem(
+                "network", f"{label} wants hexagonal pixels, but {grid} maps them to a grid", f"remove {grid}"
+            )
         yield from _levels(experiment, records, network)
     for task in experiment.tasks:
         target = records.get(f"targets[{task!r}]")

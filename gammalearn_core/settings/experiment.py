@@ -93,13 +93,9 @@ class Experiment:
         factory=dict, converter=_as_named_refs, metadata=_setting(fields.named_components)
     )
     """The target of each task; a task that is not named here is the core's target of the same name."""
-    optimizer: Ref = field(
-        default=Ref("core.adamw"), converter=_as_ref, metadata=_setting(fields.component)
-    )
+    optimizer: Ref = field(default=Ref("core.adamw"), converter=_as_ref, metadata=_setting(fields.component))
     """The optimizer, a component or a torch class."""
-    schedule: Ref | None = field(
-        default=None, converter=_as_optional_ref, metadata=_setting(fields.component)
-    )
+    schedule: Ref | None = field(default=None, converter=_as_optional_ref, metadata=_setting(fields.component))
     """The learning-rate schedule."""
     balance: Ref | None = field(default=None, converter=_as_optional_ref, metadata=_setting(fields.component))
     """What joins the losses of several tasks; without it they are added."""
@@ -107,9 +103,7 @@ class Experiment:
     """Cuts on images and events, made before any image is read."""
     transforms: Sequence[Ref] = field(default=(), converter=_as_refs, metadata=_setting(fields.components))
     """What is done to each batch before the network sees it, in this order."""
-    metrics: Mapping[str, Sequence[Ref]] = field(
-        factory=dict, converter=_as_metrics, metadata=_setting(fields.metrics)
-    )
+    metrics: Mapping[str, Sequence[Ref]] = field(factory=dict, converter=_as_metrics, metadata=_setting(fields.metrics))
     """Metrics by task; a task that is not named here has those that its target declares."""
     handlers: Sequence[Ref | On] = field(default=(), converter=_as_handlers, metadata=_setting(fields.handlers))
     """What happens when an engine fires an event."""

@@ -87,7 +87,9 @@ def _run(path: Path, source: bytes) -> ModuleType:
         raise SettingsError([Problem(where, f"SyntaxError: {error.msg}")], str(path)) from error
     except (Exception, SystemExit) as error:
         what = f"{type(error).__name__}: {error}"
-        raise SettingsError([Problem(_line(error, path).lstrip(":") and f"line {_line(error, path)[1:]}", what)], str(path)) from error
+        raise SettingsError(
+            [Problem(_line(error, path).lstrip(":") and f"line {_line(error, path)[1:]}", what)], str(path)
+        ) from error
     return module
 
 
@@ -100,7 +102,9 @@ def _line(error: BaseException, path: Path) -> str:
 def _no_experiment(module: ModuleType, found: object) -> Problem:
     named = [n for n, v in vars(module).items() if isinstance(v, Experiment)]
     if named:
-        return Problem("", f"the experiment is called {named[0]!r}", f"write experiment = Experiment(…), not {named[0]}")
+        return Problem(
+            "", f"the experiment is called {named[0]!r}", f"write experiment = Experiment(…), not {named[0]}"
+        )
     if found is not None:
         return Problem("experiment", f"is {type(found).__name__}, not an Experiment", "experiment = Experiment(…)")
     return Problem("", "does not define an experiment", "end the file with experiment = Experiment(…)")

@@ -38,9 +38,7 @@ class Ref:
 
     target: str | Callable[..., object]
     """A component's id, ``plugin.component``, or any callable."""
-    parameters: Mapping[str, object] = field(
-        factory=dict, converter=lambda p: MappingProxyType(dict(p)), hash=False
-    )
+    parameters: Mapping[str, object] = field(factory=dict, converter=lambda p: MappingProxyType(dict(p)), hash=False)
 
     @property
     def label(self) -> str:

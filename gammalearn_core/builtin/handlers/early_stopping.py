@@ -1,0 +1,46 @@
+"""Ending training early."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+from typing import Literal
+
+from ignite.engine import Engine
+from ignite.handlers import EarlyStopping
+
+if TYPE_CHECKING:
+    from gammalearn_core.engine.running import RunningExperiment
+
+
+def create(
+    experiment: RunningExperiment,
+    patience: int = 5,
+    metric: str = "loss",
+    mode: Literal["min", "max"] = "min",
+) -> EarlyStopping:
+    """End training once a validation metric has not improved for ``patience`` epochs. NaN is never an improvement.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs to wait.
+    metric : str
+        A metric of the validation, such as ``loss`` or ``particle/auc``.
+    mode : {"min", "max"}
+        Whether smaller or larger is better.
+    """
+    sign = -1.0 if mode == "min" else 1.0
+
+    def score(engine: Engine) -> float:
+        if metric not in engine.state.metrics:
+            raise KeyError(
+                f"early_stopping: no metric is called {metric!r}; there are {', '.join(engine.state.metrics)}"
+            )
+        value = float(engine.state.metrics[metric])
+        return sign * value if math.isfinite(value) else -math.inf
+
+    return EarlyStopping(patience, score, experiment.trainer)
+
+
+__all__ = ["create"]

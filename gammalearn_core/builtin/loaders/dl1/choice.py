@@ -1,0 +1,103 @@
+"""Which telescopes of which files are used, and which of their cameras are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+
+from attrs import evolve
+from attrs import frozen
+
+from gammalearn_core.builtin.loaders.dl1.file import DL1File
+from gammalearn_core.data.geometry import CameraGeometry
+from gammalearn_core.data.geometry import merge_same
+from gammalearn_core.errors import DataError
+from gammalearn_core.errors import Problem
+from gammalearn_core.errors import SettingsError
+from gammalearn_core.plugin.names import suggest
+
+
+@frozen(kw_only=True)
+class Camera:
+    """One geometry, and the telescopes that have it."""
+
+    key: str
+    geometry: CameraGeometry
+    types: tuple[str, ...]
+    telescopes: tuple[tuple[int, int], ...]
+    """``(file number, tel_id)``, of telescopes that have images."""
+    n_images: int
+
+    def answers_to(self, name: str) -> bool:
+        """Whether the name is its key, one of its names, or a type of its telescopes; case does not count."""
+        names = (self.key, self.geometry.name, *self.geometry.aliases, *self.types)
+        return name.casefold() in (n.casefold() for n in names)
+
+    def __str__(self) -> str:
+        g = self.geometry
+        others = [n for n in (*g.aliases, *self.types) if n != self.key]
+        also = f", also called {', '.join(dict.fromkeys(others))}" if others else ""
+        return f"{self.key!r} ({g.n_pixels} pixels, {g.kind}, {self.n_images} images{also})"
+
+
+def find_cameras(files: Sequence[DL1File]) -> list[Camera]:
+    """Cameras that have images, the ones with most images first."""
+    owners = [(n, tel) for n, file in enumerate(files) for tel in file.image_tables]
+    unknown = [f"{files[n].path}: {tel}" for n, tel in owners if tel not in files[n].telescopes]
+    if unknown:
+        raise DataError(f"telescopes with images that the subarray's layout does not have: {', '.join(unknown)}")
+    distinct, which = merge_same(evolve(files[n].telescopes[tel].geometry) for n, tel in owners)
+    cameras = []
+    for index, geometry in enumerate(distinct):
+        mine = [owner for owner, i in zip(owners, which, strict=True) if i == index]
+        types = dict.fromkeys(files[n].telescopes[tel].type for n, tel in mine)
+        images = sum(len(files[n].image_tables[tel]) for n, tel in mine)
+        cameras.append(
+            Camera(key=geometry.name, geometry=geometry, types=tuple(types), telescopes=tuple(mine), n_images=images)
+        )
+    return _unambiguous(sorted(cameras, key=lambda c: (-c.n_images, c.key)))
+
+
+def _unambiguous(cameras: list[Camera]) -> list[Camera]:
+    """Keys made different where one name stands for two geometries."""
+    names = [c.key for c in cameras]
+    return [evolve(c, key=f"{c.key}-{c.geometry.fingerprint[:4]}") if names.count(c.key) > 1 else c for c in cameras]
+
+
+def choose(
+    cameras: list[Camera], *, names: Iterable[str] | None, telescopes: Iterable[int] | None, mono: bool
+) -> list[Camera]:
+    """Cameras that the settings choose.
+
+    Raises
+    ------
+    SettingsError
+        None is left, a name means nothing here, or a mono data set would have several geometries.
+    """
+    chosen = cameras if names is None else [c for c in cameras if any(c.answers_to(n) for n in names)]
+    for name in names or ():
+        if not any(c.answers_to(name) for c in cameras):
+            hint = suggest(name, [n for c in cameras for n in (c.key, *c.geometry.aliases, *c.types)])
+            what = f"no camera or telescope type with images is called {name!r}{', ' + hint if hint else ''}"
+            raise _choice_error("cameras", what, cameras)
+    if telescopes is not None:
+        wanted = set(telescopes)
+        missing = wanted - {tel for c in chosen for _, tel in c.telescopes}
+        if missing:
+            raise _choice_error("telescopes", f"telescope {min(missing)} has no images in the chosen cameras", cameras)
+        chosen = [evolve(c, telescopes=tuple(t for t in c.telescopes if t[1] in wanted)) for c in chosen]
+        chosen = [c for c in chosen if c.telescopes]
+    if not chosen:
+        raise DataError("no telescope has images")
+    if mono and len(chosen) > 1:
+        what = f"a mono network takes one geometry; choose one, such as cameras={chosen[0].key!r}"
+        raise _choice_error("cameras", what, chosen)
+    return chosen
+
+
+def _choice_error(setting: str, what: str, cameras: list[Camera]) -> SettingsError:
+    listing = "\n".join(f"    {c}" for c in cameras)
+    return SettingsError([Problem(setting, what, f"the files have images of\n{listing}")])
+
+
+__all__ = ["Camera", "choose", "find_cameras"]

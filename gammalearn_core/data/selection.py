@@ -1,0 +1,124 @@
+"""Cuts: what is left of a source, and how much each cut took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from attrs import frozen
+from numpy.typing import NDArray
+
+from gammalearn_core.data.batch import Batch
+from gammalearn_core.data.source import EventSource
+from gammalearn_core.data.specs import InputSpec
+from gammalearn_core.data.table import EventTable
+
+Cut = tuple[str, str, Callable[[EventTable], NDArray[np.bool_]]]
+"""Name, scope (``image`` or ``event``) and function."""
+
+
+@frozen(kw_only=True)
+class CutCount:
+    """What one cut left."""
+
+    name: str
+    scope: str
+    before: int
+    after: int
+
+
+class Selected:
+    """A source without what the cuts took. Rows are renumbered.
+
+    Parameters
+    ----------
+    source : EventSource
+    cuts : sequence of (name, scope, function)
+        Image cuts are made before event cuts, each group in its order. An event without images goes.
+    """
+
+    def __init__(self, source: EventSource, cuts: Sequence[Cut]) -> None:
+        self._source = source
+        self.counts: list[CutCount] = []
+        self._lost: NDArray[np.int64] | None = None
+        rows = np.arange(len(source.events))
+        table = source.events
+        for name, scope, function in sorted(cuts, key=lambda c: c[1] != "image"):
+            target = table.images if scope == "image" else table
+            keep = np.asarray(function(target), dtype=bool)
+            self.counts.append(CutCount(name=name, scope=scope, before=len(target), after=int(np.count_nonzero(keep))))
+            if scope == "image" and table.images is not table:
+                table, events = self._cut_images(table, keep)
+            else:
+                events = np.flatnonzero(keep)
+                table = table.take(events)
+            rows = rows[events]
+        self._rows = rows
+        self._table = table
+
+    @property
+    def events(self) -> EventTable:
+        """What is left."""
+        return self._table
+
+    @property
+    def inputs(self) -> InputSpec:
+        """As those of the source."""
+        return self._source.inputs
+
+    @property
+    def blocks(self) -> list[NDArray[np.int64]]:
+        """Blocks of the source, in the new row numbers."""
+        new = np.full(len(self._source.events), -1, dtype=np.int64)
+        new[self._rows] = np.arange(len(self._rows))
+        blocks = (new[block] for block in self._source.blocks)
+        return [b[b >= 0] for b in blocks if (b >= 0).any()]
+
+    def read(self, rows: NDArray[np.int64]) -> Batch:
+        """These rows, without images that were cut."""
+        batch = self._source.read(self._rows[rows])
+        if self._lost is not None:
+            batch = batch.take_images(self._kept_images(batch, self._lost))
+        batch.events["row"] = torch.from_numpy(np.asarray(rows, dtype=np.int64))
+        return batch
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+    def _cut_images(self, table: EventTable, keep: NDArray[np.bool_]) -> tuple[EventTable, NDArray[np.int64]]:
+        """The table without some images, and the events that still have one."""
+        per_event = np.add.reduceat(keep.astype(np.int64), table.offsets[:-1]) if len(table) else np.empty(0, np.int64)
+        events = np.flatnonzero(per_event)
+        lost = _image_keys(table.images.take(~keep))
+        self._lost = lost if self._lost is None else np.concatenate([self._lost, lost])
+        offsets = np.concatenate([[0], np.cumsum(per_event[events])]).astype(np.int64)
+        columns = {name: (lambda name=name: table[name][events]) for name in table.names}
+        return EventTable(columns, len(events), offsets=offsets, images=table.images.take(keep)), events
+
+    def _kept_images(self, batch: Batch, lost: NDArray[np.int64]) -> dict[str, torch.Tensor]:
+        original = self._source.events
+        keep = {}
+        for key, group in batch.images.items():
+            rows = batch.events["row"].numpy()[group.event.numpy()]
+            ids = np.column_stack([original[n][rows] for n in ("file", "obs_id", "event_id")])
+            keys = np.column_stack([ids, group.telescope.numpy()])
+            keep[key] = torch.from_numpy(~_is_in(keys, lost))
+        return keep
+
+
+def _image_keys(images: EventTable) -> NDArray[np.int64]:
+    return np.column_stack([images[n] for n in ("file", "obs_id", "event_id", "tel_id")]).astype(np.int64)
+
+
+def _is_in(keys: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.bool_]:
+    if not len(among) or not len(keys):
+        return np.zeros(len(keys), dtype=bool)
+    _, inverse = np.unique(np.concatenate([among, keys]), axis=0, return_inverse=True)
+    inverse = inverse.reshape(-1)
+    return np.isin(inverse[len(among) :], inverse[: len(among)])
+
+
+__all__ = ["Cut", "CutCount", "Selected"]

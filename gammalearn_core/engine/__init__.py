@@ -1,0 +1,1 @@
+"""The engine: builds an experiment, drives ignite, and keeps the run folder."""

@@ -1,0 +1,259 @@
+"""Building an experiment: sources, cuts, transforms, network and losses, all problems told together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from attrs import define
+from attrs import field
+from torch import nn
+
+from gammalearn_core.data.codec import TargetCodec
+from gammalearn_core.data.order import derived_seed
+from gammalearn_core.data.selection import Cut
+from gammalearn_core.data.source import Combined
+from gammalearn_core.data.source import EventSource
+from gammalearn_core.data.specs import InputSpec
+from gammalearn_core.data.specs import OutputSpec
+from gammalearn_core.data.specs import TaskSpec
+from gammalearn_core.data.truth import Task
+from gammalearn_core.data.truth import check_truth
+from gammalearn_core.engine.components import Part
+from gammalearn_core.engine.components import import_parts
+from gammalearn_core.errors import DataError
+from gammalearn_core.errors import Problem
+from gammalearn_core.errors import SettingsError
+from gammalearn_core.plugin.records import Target
+from gammalearn_core.plugin.registry import Registry
+from gammalearn_core.settings.experiment import Experiment
+from gammalearn_core.settings.ref import Ref
+
+
+@define(kw_only=True)
+class Built:
+    """Everything that a run is made of, before data are cut and split."""
+
+    experiment: Experiment
+    registry: Registry
+    parts: dict[str, Part]
+    source: EventSource
+    cuts: list[Cut]
+    tasks: dict[str, Task]
+    transforms: list[tuple[Part, Any]]
+    inputs: InputSpec
+    """What the network sees, after all transforms."""
+    outputs: OutputSpec
+    network: nn.Module
+    losses: dict[str, Any]
+    balance: nn.Module | None
+    metrics: dict[str, list[tuple[str, Any]]] = field(factory=dict)
+    """By task: id and metric."""
+
+    @property
+    def files(self) -> list[Path]:
+        """All input files, in the order of the column ``file``."""
+        return [f for part in self.parts.values() if part.kind == "loader" for f in part.files]
+
+    @property
+    def stereo(self) -> bool:
+        """Whether the network takes whole batches."""
+        return bool(self.parts["network"].fact("stereo"))
+
+
+def check_build(experiment: Experiment, registry: Registry, folder: Path, static: list[Problem]) -> list[Problem]:
+    """The static problems and, if there are none, those that show when everything is built; no image is read."""
+    try:
+        build(experiment, registry, folder, static).source.close()
+    except SettingsError as error:
+        return list(error.problems)
+    return []
+
+
+def build(experiment: Experiment, registry: Registry, folder: Path, static: list[Problem]) -> Built:
+    """Import and make everything.
+
+    Raises
+    ------
+    SettingsError
+        With every problem of the settings and parameters; if there is none, with those of the data.
+    """
+    parts, problems = import_parts(experiment, registry, folder)
+    known = {p.where for p in static}
+    problems = [*static, *(p for p in problems if p.where not in known)]
+    if problems:
+        raise SettingsError(problems)
+    source = _source(parts, experiment)
+    try:
+        return _Builder(experiment, registry, parts, source).build()
+    except BaseException:
+        source.close()
+        raise
+
+
+def _source(parts: dict[str, Part], experiment: Experiment) -> EventSource:
+    loaders = {p.where: p for p in parts.values() if p.kind == "loader"}
+    sources: dict[str, EventSource] = {}
+    try:
+        for name, part in zip(experiment.data, loaders.values(), strict=True):
+            sources[name] = _opened(part)
+        if len(sources) == 1:
+            return next(iter(sources.values()))
+        return Combined(sources, {n: len(p.files) for n, p in zip(sources, loaders.values(), strict=True)})
+    except DataError as error:
+        for source in sources.values():
+            source.close()
+        raise SettingsError([Problem("data", str(error), kind="data")]) from error
+
+
+def _opened(part: Part) -> EventSource:
+    source: EventSource = part.make()
+    absent = [n for n in ("events", "inputs", "blocks", "read", "close") if not hasattr(source, n)]
+    if absent:
+        what = f"gives a {type(source).__name__}, which has no {', '.join(absent)}: it is not an event source"
+        raise SettingsError([Problem(f"{part.where} {part.ref.label}", what)])
+    return source
+
+
+class _Builder:
+    """Makes components one after the other and collects what goes wrong."""
+
+    def __init__(self, experiment: Experiment, registry: Registry, parts: dict[str, Part], source: EventSource) -> None:
+        self.experiment = experiment
+        self.registry = registry
+        self.parts = parts
+        self.source = source
+        self.problems: list[Problem] = []
+
+    def build(self) -> Built:
+        """Make everything, or raise with all problems."""
+        tasks = self._tasks()
+        cuts = self._cuts()
+        inputs, transforms = self._transforms()
+        self._check_inputs(inputs)
+        self._stop_if_wrong()
+        specs = {name: _task_spec(task) for name, task in tasks.items()}
+        losses = {name: self._make(f"losses[{name!r}]", task=spec) for name, spec in specs.items()}
+        self._stop_if_wrong()
+        outputs = OutputSpec(tasks={n: _sized(spec, losses[n]) for n, spec in specs.items()})
+        torch.manual_seed(derived_seed(self.experiment.seed, "weights"))
+        network = self._make("network", inputs=inputs, outputs=outputs)
+        balance = self._make("balance", tasks=outputs.tasks) if "balance" in self.parts else None
+        metrics = {name: self._metrics(name, task) for name, task in tasks.items()}
+        self._stop_if_wrong()
+        return Built(
+            experiment=self.experiment,
+            registry=self.registry,
+            parts=self.parts,
+            source=self.source,
+            cuts=cuts,
+            tasks=tasks,
+            transforms=transforms,
+            inputs=inputs,
+            outputs=outputs,
+            network=network,
+            losses=losses,
+            balance=balance,
+            metrics=metrics,
+        )
+
+    def _make(self, where: str, **keywords: object) -> Any:
+        try:
+            return self.parts[where].make(**keywords)
+        except SettingsError as error:
+            self.problems += error.problems
+            return None
+        except DataError as error:
+            self.problems.append(Problem(where, str(error), kind="data"))
+            return None
+
+    def _stop_if_wrong(self) -> None:
+        if self.problems:
+            raise SettingsError(self.problems)
+
+    def _tasks(self) -> dict[str, Task]:
+        tasks = {}
+        for name in self.experiment.tasks:
+            part = self.parts[f"targets[{name!r}]"]
+            codec: TargetCodec | None = self._make(part.where)
+            if codec is None:
+                continue
+            record = part.record if isinstance(part.record, Target) else _local_target(part)
+            tasks[name] = Task(name=name, id=part.ref.label, record=record, codec=codec)
+            self.problems += check_truth(self.source.events, tasks[name])
+        return tasks
+
+    def _cuts(self) -> list[Cut]:
+        parts = [p for p in self.parts.values() if p.kind == "filter"]
+        made = [(p, self._make(p.where)) for p in parts]
+        return [(p.ref.label, p.fact("scope"), cut) for p, cut in made if cut is not None]
+
+    def _transforms(self) -> tuple[InputSpec, list[tuple[Part, Any]]]:
+        inputs, made = self.source.inputs, []
+        for part in (p for p in self.parts.values() if p.kind == "transform"):
+            transform = self._make(part.where, inputs=inputs)
+            if transform is not None:
+                inputs = transform.outputs
+                made.append((part, transform))
+        return inputs, made
+
+    def _check_inputs(self, inputs: InputSpec) -> None:
+        part = self.parts["network"]
+        where, lattice = f"network {part.ref.label}", part.fact("lattice")
+        for key, camera in inputs.cameras.items():
+            kind = camera.geometry.kind if camera.on_pixels else "grid"
+            if lattice == "hexagonal" and kind != "hexagonal":
+                what = f"wants hexagonal pixels, but those of {key} are {'on a ' if kind == 'grid' else ''}{kind}"
+                self.problems.append(Problem(where, what))
+            elif lattice == "grid" and kind != "grid":
+                hint = "add transforms=[ref('core.to_square')]"
+                self.problems.append(Problem(where, f"wants images on a grid, but {key} has {kind} pixels", hint))
+        taken = [c for c in part.fact("takes") if c.startswith("true_")]
+        if taken:
+            self.problems.append(Problem(where, f"asks for {taken[0]!r}, simulated truth that no network may see"))
+
+    def _metrics(self, name: str, task: Task) -> list[tuple[str, Any]]:
+        chosen = [p for w, p in self.parts.items() if w.startswith(f"metrics[{name!r}]")]
+        if name in self.experiment.metrics:
+            return [(p.ref.label, m) for p in chosen if (m := self._make(p.where)) is not None]
+        made = []
+        for id in task.record.metrics:
+            record, target = self.registry.find(id, kind="metric"), self.registry.load(id, kind="metric")
+            positive = {"positive": task.codec.classes.index("gamma")} if id == "core.auc" else {}
+            part = Part(
+                where=f"metrics[{name!r}]",
+                ref=Ref(id, positive),
+                kind="metric",
+                role="metric",
+                record=record,
+                target=target,
+            )
+            made.append((id, part.make()))
+        return made
+
+
+def _local_target(part: Part) -> Target:
+    """The record of a target class that stands in the settings, from its attributes."""
+    names = ("columns", "geometry", "applies_to", "dl2", "metrics")
+    facts = {n: getattr(part.target, n) for n in names if hasattr(part.target, n)}
+    if "columns" not in facts:
+        what = "a target class must say which columns hold its truth: columns = ('true_energy',)"
+        raise SettingsError([Problem(f"{part.where} {part.ref.label}", what)])
+    return Target(name="local", target="gammalearn_settings:local", summary=part.ref.label, **facts)
+
+
+def _task_spec(task: Task) -> TaskSpec:
+    codec = task.codec
+    return TaskSpec(
+        name=task.name, target=task.id, size=codec.size, geometry=task.record.geometry, classes=tuple(codec.classes)
+    )
+
+
+def _sized(spec: TaskSpec, loss: object) -> TaskSpec:
+    """The task with the size that its loss asks for, if it does."""
+    size = getattr(loss, "size", spec.size)
+    return TaskSpec(name=spec.name, target=spec.target, size=int(size), geometry=spec.geometry, classes=spec.classes)
+
+
+__all__ = ["Built", "build", "check_build"]

@@ -1,0 +1,186 @@
+"""From refs to objects: every component of an experiment imported and its parameters checked."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import logging
+from collections.abc import Callable
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from attrs import define
+from attrs import field
+
+from gammalearn_core.engine.parameters import check_parameters
+from gammalearn_core.engine.parameters import defaults
+from gammalearn_core.errors import GammalearnError
+from gammalearn_core.errors import Problem
+from gammalearn_core.errors import SettingsError
+from gammalearn_core.errors import UnknownComponentError
+from gammalearn_core.plugin.records import RECORDS
+from gammalearn_core.plugin.records import Component
+from gammalearn_core.plugin.records import Loader
+from gammalearn_core.plugin.registry import Registry
+from gammalearn_core.settings.check import resolve_paths
+from gammalearn_core.settings.check import slots
+from gammalearn_core.settings.experiment import Experiment
+from gammalearn_core.settings.ref import Ref
+
+_log = logging.getLogger(__name__)
+
+SUPPLIED: Mapping[str, tuple[tuple[str, ...], int]] = {
+    "loader": ((), 0),
+    "filter": ((), 0),
+    "transform": (("inputs",), 0),
+    "target": ((), 0),
+    "network": (("inputs", "outputs"), 0),
+    "loss": (("task",), 0),
+    "balance": (("tasks",), 0),
+    "optimizer": ((), 1),
+    "schedule": (("total_steps",), 1),
+    "metric": ((), 0),
+    "handler": ((), 1),
+    "report": ((), 1),
+}
+"""What the core supplies when it calls a target: keywords, and the number of arguments in front."""
+
+
+@define(kw_only=True)
+class Part:
+    """One component of an experiment, imported but not yet called."""
+
+    where: str
+    ref: Ref
+    kind: str
+    role: str
+    record: Component | None
+    """None for a callable that stands in the settings."""
+    target: Callable[..., Any]
+    files: list[Path] = field(factory=list)
+    """Files that a loader's ``paths`` name."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Parameters of the call, with paths resolved."""
+        given = dict(self.ref.parameters)
+        if isinstance(self.record, Loader) and self.record.paths in given:
+            given[self.record.paths] = list(self.files)
+        return given
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """Parameters as the settings give them, with every default filled in."""
+        keywords, positional = SUPPLIED[self.role]
+        return defaults(self.ref, self.target, keywords, positional)
+
+    def fact(self, name: str) -> Any:
+        """A fact of the record; for a callable, the attribute of that name, or the default of the kind."""
+        if self.record is not None:
+            return getattr(self.record, name)
+        declared = getattr(self.target, name, None)
+        default = next(a.default for a in RECORDS[self.kind].__attrs_attrs__ if a.name == name)  # type: ignore[attr-defined]
+        return default if declared is None else declared
+
+    def make(self, *arguments: object, **keywords: object) -> Any:
+        """Call the target.
+
+        Raises
+        ------
+        SettingsError
+            It refuses its parameters or its inputs. Errors about data pass through.
+        """
+        try:
+            return self.target(*arguments, **keywords, **self.parameters)
+        except SettingsError as error:
+            problems = [
+                Problem(f"{self.where} {self.ref.label}, {p.where}", p.what, p.hint, p.kind) for p in error.problems
+            ]
+            raise SettingsError(problems) from error
+        except GammalearnError:
+            raise
+        except Exception as error:
+            _log.debug("%s %s", self.where, self.ref.label, exc_info=True)
+            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            raise SettingsError([Problem(f"{self.where} {self.ref.label}", f"{kind}{error}")]) from error
+
+    def describe(self, registry: Registry) -> dict[str, Any]:
+        """The component as plain data, as it is kept with a run."""
+        if isinstance(self.ref.target, str):
+            plugin = registry.plugin_of(self.ref.target)
+            head = {
+                "component": registry.current_id(self.ref.target),
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+            }
+        else:
+            head = _describe_callable(self.ref.target)
+        return head | {"parameters": plain(self.resolved)}
+
+
+def import_parts(experiment: Experiment, registry: Registry, folder: Path) -> tuple[dict[str, Part], list[Problem]]:
+    """All components that can be imported, by where they stand, and the problems of their parameters."""
+    parts: dict[str, Part] = {}
+    problems: list[Problem] = []
+    for where, kind, item in slots(experiment):
+        role = where if where in ("balance", "schedule") else kind
+        try:
+            record, target = _resolve(item, kind, registry)
+        except UnknownComponentError as error:
+            problems.append(Problem(where, str(error)))
+            continue
+        part = Part(where=where, ref=item, kind=kind, role=role, record=record, target=target)
+        if isinstance(record, Loader) and record.paths in item.parameters:
+            part.files = resolve_paths(item.parameters[record.paths], folder)[0]
+        keywords, positional = SUPPLIED[role]
+        problems += check_parameters(where, item, target, keywords=keywords, positional=positional)
+        parts[where] = part
+    return parts, problems
+
+
+def _resolve(item: Ref, kind: str, registry: Registry) -> tuple[Component | None, Callable[..., Any]]:
+    if isinstance(item.target, str):
+        return registry.find(item.target, kind=kind), registry.load(item.target, kind=kind)
+    return None, item.target
+
+
+def _describe_callable(target: Callable[..., object]) -> dict[str, Any]:
+    name = f"{getattr(target, '__module__', '?')}:{getattr(target, '__qualname__', type(target).__qualname__)}"
+    return {"callable": name, "source_sha256": _source_sha256(target)}
+
+
+def _source_sha256(target: Callable[..., object]) -> str | None:
+    """Checksum of the file that a callable of the user's is defined in; None for installed packages."""
+    try:
+        file = inspect.getsourcefile(inspect.unwrap(target))
+    except TypeError:
+        return None
+    package = str(getattr(target, "__module__", "")).partition(".")[0]
+    try:
+        installed = "site-packages" in str(getattr(find_spec(package), "origin", ""))
+    except (ImportError, ValueError):
+        installed = False
+    return None if file is None or installed else hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+def plain(value: object) -> Any:
+    """A parameter as JSON can hold it: refs and callables by name, paths as text."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Ref):
+        target = value.target if isinstance(value.target, str) else _describe_callable(value.target)["callable"]
+        return {"ref": target, "parameters": plain(dict(value.parameters))}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(v) for v in (sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value)]
+    if isinstance(value, Path):
+        return value.as_posix()
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return _describe_callable(value)["callable"] if callable(value) else repr(value)
+
+
+__all__ = ["SUPPLIED", "Part", "import_parts", "plain"]

@@ -1,0 +1,147 @@
+"""`RunFolder`: where the files of a run are, and how they are written."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+from typing import Any
+
+from gammalearn_core.errors import Problem
+from gammalearn_core.errors import SettingsError
+
+
+class RunFolder:
+    """The folder of one run. Reports get it and only read what is not theirs.
+
+    Attributes
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: IO[str] | None = None
+
+    @property
+    def id(self) -> str:
+        """``<UTC>-<first 8 digits of the settings' hash>``."""
+        return self.path.name
+
+    settings = property(lambda self: self.path / "settings.py")
+    experiment_json = property(lambda self: self.path / "experiment.json")
+    specs_json = property(lambda self: self.path / "specs.json")
+    run_json = property(lambda self: self.path / "run.json")
+    metrics_jsonl = property(lambda self: self.path / "metrics.jsonl")
+    metrics_json = property(lambda self: self.path / "metrics.json")
+    log = property(lambda self: self.path / "log.txt")
+    tensorboard = property(lambda self: self.path / "tensorboard")
+    checkpoints = property(lambda self: self.path / "checkpoints")
+    predictions = property(lambda self: self.path / "predictions")
+    figures = property(lambda self: self.path / "figures")
+
+    def read_json(self, path: Path) -> Any:
+        """A JSON file of the run; None if it is not there."""
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def write_json(self, path: Path, value: object) -> None:
+        """Write a JSON file so that it is whole or not there. NaN becomes null, which JSON can say."""
+        write_text(path, json.dumps(_finite(value), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+    def history(self) -> list[dict[str, Any]]:
+        """Lines of ``metrics.jsonl``, one an epoch; a line that was cut off by a crash is left out."""
+        if not self.metrics_jsonl.is_file():
+            return []
+        lines = []
+        for line in self.metrics_jsonl.read_text(encoding="utf-8").splitlines():
+            try:
+                lines.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return lines
+
+    def append_metrics(self, line: dict[str, Any]) -> None:
+        """Add a line to ``metrics.jsonl``."""
+        with self.metrics_jsonl.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(_finite(line), allow_nan=False) + "\n")
+
+    def keep_history(self, epochs: int) -> None:
+        """Drop lines of ``metrics.jsonl`` after an epoch, which a run that goes on will write again."""
+        lines = [line for line in self.history() if line["epoch"] <= epochs]
+        write_text(self.metrics_jsonl, "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
+
+    def lock(self) -> None:
+        """Keep other processes out until this one ends.
+
+        Raises
+        ------
+        SettingsError
+            Another process is making this run.
+        """
+        stream = (self.path / ".lock").open("w")
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.close()
+            what = "another process is making this run"
+            raise SettingsError([Problem(str(self.path), what, "wait for it, or start another with --fresh")]) from None
+        except OSError:
+            # Some network file systems cannot lock; a run is then the user's to keep apart.
+            stream.close()
+            return
+        self._lock = stream
+
+    def unlock(self) -> None:
+        """Let other processes in."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def new_run_folder(logdir: Path, name: str, sha256: str) -> RunFolder:
+    """A new, empty run folder."""
+    parent = logdir / name
+    parent.mkdir(parents=True, exist_ok=True)
+    for attempt in range(1000):
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        path = parent / f"{stamp}{f'.{attempt}' if attempt else ''}-{sha256[:8]}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return RunFolder(path)
+    raise FileExistsError(parent)
+
+
+def latest_run(logdir: Path, name: str, sha256: str) -> RunFolder | None:
+    """The newest run of these settings, if there is one."""
+    found = [RunFolder(p.parent) for p in (logdir / name).glob(f"*-{sha256[:8]}/run.json")]
+    same = [f for f in found if (f.read_json(f.run_json) or {}).get("settings_sha256") == sha256]
+    return max(same, key=lambda f: f.id, default=None)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that it is whole or as it was."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+__all__ = ["RunFolder", "latest_run", "new_run_folder", "write_text"]

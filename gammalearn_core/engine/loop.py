@@ -1,0 +1,220 @@
+"""Training and validation: ignite drives, this says what happens when."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from typing import Any
+
+import torch
+from ignite.engine import Engine
+from ignite.engine import Events
+
+from gammalearn_core.data.order import batches
+from gammalearn_core.engine import checkpoint
+from gammalearn_core.engine.measuring import Measuring
+from gammalearn_core.engine.progress import TrainingProgress
+from gammalearn_core.engine.running import RunningExperiment
+from gammalearn_core.engine.state import Progress
+from gammalearn_core.engine.state import restore
+from gammalearn_core.engine.state import state_of
+from gammalearn_core.engine.steps import evaluate_step
+from gammalearn_core.engine.steps import read
+from gammalearn_core.engine.steps import steps_per_epoch
+from gammalearn_core.engine.steps import train_step
+from gammalearn_core.engine.steps import training_batches
+from gammalearn_core.errors import Problem
+from gammalearn_core.errors import SettingsError
+from gammalearn_core.errors import StoppedError
+from gammalearn_core.settings.ref import On
+
+_log = logging.getLogger(__name__)
+
+
+class Loop:
+    """Trains a running experiment, from its beginning or from its last checkpoint.
+
+    After each epoch: validation, the user's handlers, then the checkpoint, so that it holds what handlers have counted.
+    """
+
+    def __init__(self, running: RunningExperiment, shown: TrainingProgress) -> None:
+        self.running = running
+        self.shown = shown
+        self.progress = Progress()
+        self.epoch_length = steps_per_epoch(running)
+        self._epoch_start = time.monotonic()
+        self._sums: dict[str, float] = {}
+        self._samples = 0
+        self._make_engines()
+
+    def restore(self) -> bool:
+        """Go on from the last checkpoint, if there is one."""
+        path = self.running.folder.checkpoints / checkpoint.LAST
+        if not path.is_file():
+            return False
+        self.progress = restore(self.running, checkpoint.load(path, self.running.device), self.epoch_length)
+        epochs = self.running.trainer.state.iteration // self.epoch_length
+        self.running.folder.keep_history(epochs)
+        _log.info("going on after epoch %d of %d", epochs, self.running.settings.epochs)
+        return True
+
+    def train(self) -> None:
+        """Train to the end.
+
+        Raises
+        ------
+        StoppedError
+            A signal asked for it; the last checkpoint is written.
+        """
+        trainer = self.running.trainer
+        if not self.progress.complete:
+            data = _Epochs(self.running)
+            trainer.run(data, max_epochs=self.running.settings.epochs, epoch_length=self.epoch_length)
+            self.shown.close()
+            self.progress.complete = not self.running.stop.signal
+            self._save(checkpoint.LAST)
+        if self.running.stop.signal:
+            raise stopped(self.running)
+
+    def evaluate(self, engine: Engine, split: str) -> dict[str, float]:
+        """Metrics of a split."""
+        rows = self.running.splits[split]
+        chosen = batches(rows, self.running.settings.batch_size)
+        engine.run((read(self.running, r) for r in chosen), max_epochs=1, epoch_length=len(chosen))
+        if self.running.stop.signal:
+            raise stopped(self.running)
+        return dict(engine.state.metrics)
+
+    def _make_engines(self) -> None:
+        running = self.running
+        running.trainer = Engine(lambda _, batch: train_step(running, batch))
+        running.validator = Engine(lambda _, batch: evaluate_step(running, batch))
+        running.tester = Engine(lambda _, batch: evaluate_step(running, batch))
+        for engine in (running.validator, running.tester):
+            Measuring(running).attach(engine)
+            engine.add_event_handler(Events.ITERATION_COMPLETED, self._maybe_stop)
+        trainer = running.trainer
+        trainer.add_event_handler(Events.EPOCH_STARTED, self._begin_epoch)
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._count)
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._advance_schedule, "step")
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self._validate)
+        self.shown.attach(trainer)
+        self._attach_handlers()
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self._end_epoch)
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._maybe_stop)
+        for engine in running.engines.values():
+            # ignite drops an exception that no handler raises again; whatever a user's handler does, this one does.
+            engine.add_event_handler(Events.EXCEPTION_RAISED, _raise)
+
+    def _attach_handlers(self) -> None:
+        for index, item in enumerate(self.running.settings.handlers):
+            part = self.running.built.parts[f"handlers[{index}]"]
+            handler = part.make(self.running)
+            if handler is None:
+                continue
+            if not callable(handler):
+                what = f"gives {handler!r}, not a function that takes the engine"
+                raise SettingsError([Problem(f"{part.where} {part.ref.label}", what)])
+            self.running.handlers.append(handler)
+            when = item if isinstance(item, On) else None
+            engine = (when.engine if when else None) or part.fact("engine")
+            event = Events[when.event if when else part.fact("event")]
+            every = when.every if when else None
+            self.running.engines[engine].add_event_handler(event(every=every) if every else event, handler)
+
+    def _begin_epoch(self, engine: Engine) -> None:
+        self._epoch_start = time.monotonic()
+        self._sums, self._samples = {}, 0
+
+    def _count(self, engine: Engine) -> None:
+        output = engine.state.output
+        for name, value in output["losses"].items():
+            self._sums[name] = self._sums.get(name, 0.0) + value * output["n"]
+        self._samples += output["n"]
+
+    def _advance_schedule(self, engine: Engine, when: str) -> None:
+        if self.running.schedule is None or self.running.built.parts["schedule"].fact("per") != when:
+            return
+        if when == "metric":
+            loss = self.running.latest.get("validation", self.running.latest["train"])["loss"]
+            if math.isfinite(loss):
+                self.running.schedule.step(loss)
+        else:
+            self.running.schedule.step()
+
+    def _validate(self, engine: Engine) -> None:
+        losses = {name: total / max(1, self._samples) for name, total in self._sums.items()}
+        train = {"loss": losses.pop("loss")} | {f"{task}/loss": value for task, value in losses.items()}
+        self.running.latest["train"] = train
+        if len(self.running.splits["validation"]):
+            self.running.latest["validation"] = self.evaluate(self.running.validator, "validation")
+
+    def _end_epoch(self, engine: Engine) -> None:
+        epoch = engine.state.epoch
+        self._advance_schedule(engine, "epoch")
+        self._advance_schedule(engine, "metric")
+        loss = self.running.latest.get("validation", self.running.latest["train"])["loss"]
+        better = math.isfinite(loss) and loss < self.progress.best_loss
+        if better:
+            self.progress.best_loss, self.progress.best_epoch = loss, epoch
+            self._save(checkpoint.BEST)
+        self._save(checkpoint.LAST)
+        self.running.folder.append_metrics(self._line(epoch, engine.state.iteration))
+        self.shown.epoch(epoch, self.running.latest)
+
+    def _line(self, epoch: int, step: int) -> dict[str, Any]:
+        return {
+            "epoch": epoch,
+            "step": step,
+            "seconds": round(time.monotonic() - self._epoch_start, 3),
+            "learning_rate": [group["lr"] for group in self.running.optimizer.param_groups],
+            **self.running.latest,
+        }
+
+    def _save(self, name: str) -> None:
+        state = state_of(self.running, self.progress, self.epoch_length)
+        checkpoint.save(self.running.folder.checkpoints / name, state)
+
+    def _maybe_stop(self, engine: Engine) -> None:
+        if self.running.stop.signal:
+            engine.terminate(skip_completed=True)
+
+
+class _Epochs:
+    """Data of the trainer: each time it is iterated, the batches that are next."""
+
+    def __init__(self, running: RunningExperiment) -> None:
+        self._running = running
+
+    def __iter__(self) -> Any:
+        return training_batches(self._running)
+
+
+def stopped(running: RunningExperiment) -> StoppedError:
+    """The error that ends a run which was asked to stop."""
+    return StoppedError(f"stopped by {running.stop.signal}; the same command goes on with {running.folder.path}")
+
+
+def _raise(engine: Engine, error: BaseException) -> None:
+    raise error
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a setting.
+
+    Raises
+    ------
+    SettingsError
+        There is no such device.
+    """
+    try:
+        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        what = f"cannot use {name!r}: {str(error).splitlines()[0]}"
+        raise SettingsError([Problem("device", what, "auto, cpu, cuda or cuda:N")]) from error
+    return device
+
+
+__all__ = ["Loop", "choose_device", "stopped"]

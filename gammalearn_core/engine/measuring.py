@@ -1,0 +1,76 @@
+"""Losses and metrics of a whole split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from ignite.engine import Engine
+from ignite.engine import Events
+from ignite.exceptions import NotComputableError
+
+from gammalearn_core.engine.running import RunningExperiment
+from gammalearn_core.engine.steps import balanced
+
+
+class Measuring:
+    """Attached to an evaluator, fills ``engine.state.metrics`` with ``loss``, ``<task>/loss`` and ``<task>/<metric>``.
+
+    Losses are weighted means over all samples of the split that have truth. What cannot be measured, because no
+    sample has it, is NaN.
+    """
+
+    def __init__(self, running: RunningExperiment) -> None:
+        self._running = running
+        self._sums: dict[str, list[float]] = {}
+
+    def attach(self, engine: Engine) -> None:
+        """Measure every run of this engine."""
+        engine.add_event_handler(Events.STARTED, self._start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._update)
+        engine.add_event_handler(Events.COMPLETED, self._finish)
+
+    def _start(self, engine: Engine) -> None:
+        self._sums = {task: [0.0, 0.0] for task in self._running.built.outputs.tasks}
+        for metrics in self._running.built.metrics.values():
+            for _, metric in metrics:
+                metric.reset()
+
+    def _update(self, engine: Engine) -> None:
+        output = engine.state.output
+        for task, (values, weights) in output["losses"].items():
+            self._sums[task][0] += float((values.double() * weights.double()).sum())
+            self._sums[task][1] += float(weights.double().sum())
+        batch = output["batch"]
+        for task, metrics in self._running.built.metrics.items():
+            has = batch.weight[task] > 0
+            if has.any():
+                for _, metric in metrics:
+                    metric.update((output["outputs"][task][has], batch.truth[task][has]))
+
+    def _finish(self, engine: Engine) -> None:
+        means = {task: total / weight if weight else math.nan for task, (total, weight) in self._sums.items()}
+        measured = {
+            task: torch.tensor(value, device=self._running.device) for task, value in means.items() if value == value
+        }
+        with torch.no_grad():
+            loss = float(balanced(self._running, measured)) if measured else math.nan
+        engine.state.metrics = {"loss": loss} | {f"{task}/loss": value for task, value in means.items()}
+        for task, metrics in self._running.built.metrics.items():
+            for id, metric in metrics:
+                for name, value in _computed(id, metric).items():
+                    engine.state.metrics[f"{task}/{name}"] = value
+
+
+def _computed(id: str, metric: Any) -> dict[str, float]:
+    short = id.rpartition(".")[2]
+    try:
+        result = metric.compute()
+    except NotComputableError:
+        return {short: math.nan}
+    return {str(k): float(v) for k, v in result.items()} if isinstance(result, Mapping) else {short: float(result)}
+
+
+__all__ = ["Measuring"]

@@ -1,0 +1,193 @@
+"""A run from end to end: check, build, train, test, report."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.logging import RichHandler
+
+from gammalearn_core.engine import checkpoint
+from gammalearn_core.engine.build import Built
+from gammalearn_core.engine.build import build
+from gammalearn_core.engine.folder import RunFolder
+from gammalearn_core.engine.folder import latest_run
+from gammalearn_core.engine.folder import new_run_folder
+from gammalearn_core.engine.folder import write_text
+from gammalearn_core.engine.loop import Loop
+from gammalearn_core.engine.prepare import describe_split
+from gammalearn_core.engine.prepare import fit_transforms
+from gammalearn_core.engine.prepare import prepare
+from gammalearn_core.engine.progress import TrainingProgress
+from gammalearn_core.engine.progress import console
+from gammalearn_core.engine.provenance import describe_experiment
+from gammalearn_core.engine.provenance import describe_run
+from gammalearn_core.engine.provenance import now
+from gammalearn_core.engine.provenance import repository_patch
+from gammalearn_core.engine.provenance import settings_sha256
+from gammalearn_core.engine.running import RunningExperiment
+from gammalearn_core.engine.signals import StopRequest
+from gammalearn_core.engine.state import restore_weights
+from gammalearn_core.engine.testing import write_results
+from gammalearn_core.errors import EXIT_DONE
+from gammalearn_core.errors import SettingsError
+from gammalearn_core.errors import StoppedError
+from gammalearn_core.plugin.registry import Registry
+from gammalearn_core.settings.check import check
+from gammalearn_core.settings.load import SettingsFile
+
+_log = logging.getLogger(__name__)
+
+
+def run(file: SettingsFile, registry: Registry, *, logdir: Path, fresh: bool = False) -> int:
+    """Run an experiment, or go on with the newest unfinished run of the same settings.
+
+    Parameters
+    ----------
+    file : SettingsFile
+    registry : Registry
+    logdir : Path
+        Run folders are ``<logdir>/<experiment name>/<run id>``.
+    fresh : bool
+        Start another run in any case.
+
+    Returns
+    -------
+    int
+        0. Errors are raised: `SettingsError`, `DataError`, `NonFiniteLossError`, `StoppedError`.
+    """
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    folder_of_settings = file.path.resolve().parent
+    try:
+        built = build(
+            file.experiment, registry, folder_of_settings, check(file.experiment, registry, folder_of_settings)
+        )
+    except SettingsError as error:
+        raise SettingsError(error.problems, str(file.path)) from error.__cause__
+    try:
+        description = describe_experiment(built)
+        sha256 = settings_sha256(description)
+        folder = None if fresh else latest_run(logdir, file.experiment.name, sha256)
+        if folder is not None and folder.read_json(folder.run_json)["status"] == "finished":
+            print(f"{folder.path} has finished already; --fresh starts another run")
+            return EXIT_DONE
+        folder = folder or new_run_folder(logdir, file.experiment.name, sha256)
+        folder.lock()
+        try:
+            _run(file, built, folder, description, sha256)
+        finally:
+            folder.unlock()
+    finally:
+        built.source.close()
+    print(f"done: {folder.path}")
+    return EXIT_DONE
+
+
+def _run(file: SettingsFile, built: Built, folder: RunFolder, description: dict[str, Any], sha256: str) -> None:
+    shown = console()
+    with _logging(folder, shown), StopRequest() as stop, _status(file, built, folder, sha256) as record:
+        _log.info("run folder %s", folder.path)
+        running = prepare(built, folder, stop)
+        try:
+            _write_settings(file, running, description)
+            record |= describe_split(running)
+            folder.write_json(folder.run_json, record)
+            loop = Loop(running, TrainingProgress(shown, file.experiment.epochs))
+            try:
+                if not loop.restore():
+                    fit_transforms(running)
+                loop.train()
+            finally:
+                loop.shown.close()
+            record["weights_sha256"] = checkpoint.weights_sha256(running.network.state_dict())
+            _load_best(running)
+            record["best_weights_sha256"] = checkpoint.weights_sha256(running.network.state_dict())
+            record["best_epoch"] = loop.progress.best_epoch
+            record["outputs"] = write_results(running, loop)
+        finally:
+            running.close()
+
+
+@contextmanager
+def _status(file: SettingsFile, built: Built, folder: RunFolder, sha256: str) -> Iterator[dict[str, Any]]:
+    """``run.json`` is there before training and says at the end how it went, whatever happens."""
+    earlier = folder.read_json(folder.run_json)
+    record = describe_run(file, built, folder.id, sha256)
+    if earlier:
+        sessions = earlier.get("earlier", []) + [{n: earlier[n] for n in ("started", "finished", "status", "error")}]
+        record |= {"earlier": sessions}
+    folder.write_json(folder.run_json, record)
+    try:
+        yield record
+        record["status"] = "finished"
+    except BaseException as error:
+        stopped = isinstance(error, (StoppedError, KeyboardInterrupt))
+        record |= {"status": "stopped" if stopped else "failed", "error": _summary(error)}
+        _log.debug("%s", traceback.format_exc())
+        raise
+    finally:
+        record["finished"] = now()
+        folder.write_json(folder.run_json, record)
+
+
+def _write_settings(file: SettingsFile, running: RunningExperiment, description: dict[str, Any]) -> None:
+    folder, built = running.folder, running.built
+    folder.settings.write_bytes(file.source)
+    folder.write_json(folder.experiment_json, description)
+    specs = {"raw_inputs": built.source.inputs, "inputs": built.inputs, "outputs": built.outputs}
+    folder.write_json(folder.specs_json, {"schema": 1} | {name: spec.to_dict() for name, spec in specs.items()})
+    patch = repository_patch(file.path.resolve().parent)
+    if patch:
+        write_text(folder.path / "code.patch", patch)
+
+
+def _load_best(running: RunningExperiment) -> None:
+    """Test with the weights of the best epoch, or with the last ones if no epoch had a finite loss."""
+    path = running.folder.checkpoints / checkpoint.BEST
+    if path.is_file():
+        restore_weights(running, checkpoint.load(path, running.device))
+    else:
+        last = running.folder.checkpoints / checkpoint.LAST
+        if last.is_file():
+            shutil.copyfile(last, path)
+
+
+@contextmanager
+def _logging(folder: RunFolder, shown: Any) -> Iterator[None]:
+    """Messages go to the terminal and, with times and more detail, to ``log.txt``."""
+    logger = logging.getLogger("gammalearn_core")
+    to_file = logging.FileHandler(folder.log, encoding="utf-8")
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    to_terminal: logging.Handler
+    if shown.is_terminal:
+        to_terminal = RichHandler(console=shown, show_path=False, show_time=False, show_level=False, markup=False)
+    else:
+        to_terminal = logging.StreamHandler(shown.file)
+    to_terminal.setLevel(logging.INFO)
+    level, propagate = logger.level, logger.propagate
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    logger.addHandler(to_file)
+    logger.addHandler(to_terminal)
+    try:
+        yield
+    finally:
+        for handler in (to_file, to_terminal):
+            logger.removeHandler(handler)
+        to_file.close()
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+def _summary(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+__all__ = ["run"]

@@ -1,0 +1,87 @@
+"""`RunningExperiment`: what handlers are given."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+from typing import Any
+
+import torch
+from attrs import define
+from attrs import field
+from ignite.engine import Engine
+from torch import nn
+
+from gammalearn_core.data.source import EventSource
+from gammalearn_core.data.truth import Truth
+from gammalearn_core.engine.build import Built
+from gammalearn_core.engine.folder import RunFolder
+from gammalearn_core.engine.signals import StopRequest
+from gammalearn_core.settings.experiment import Experiment
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch.utils.tensorboard import SummaryWriter
+
+
+@define(kw_only=True, slots=False)
+class RunningExperiment:
+    """An experiment while it runs: the argument of ``create_new_handler(experiment)``.
+
+    Attributes
+    ----------
+    settings : Experiment
+        What the settings file says.
+    folder : RunFolder
+        Where the run is written.
+    network : nn.Module
+    optimizer : torch.optim.Optimizer
+    schedule : object or None
+    trainer, validator, tester : ignite.engine.Engine
+    source : EventSource
+        The events that passed the cuts.
+    splits : dict of str to array of int
+        Rows of ``source`` of ``train``, ``validation`` and ``test``.
+    device : torch.device
+    latest : dict of str to dict of str to float
+        Newest metrics by split.
+    """
+
+    settings: Experiment
+    built: Built
+    folder: RunFolder
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: Any
+    source: EventSource
+    truth: Truth
+    splits: dict[str, NDArray[np.int64]]
+    device: torch.device
+    stop: StopRequest
+    trainer: Engine = field(init=False)
+    validator: Engine = field(init=False)
+    tester: Engine = field(init=False)
+    latest: dict[str, dict[str, float]] = field(factory=dict)
+    handlers: list[Any] = field(factory=list)
+
+    @property
+    def engines(self) -> dict[str, Engine]:
+        """The engines by name."""
+        return {"trainer": self.trainer, "validator": self.validator, "tester": self.tester}
+
+    @cached_property
+    def writer(self) -> SummaryWriter:
+        """TensorBoard's writer, in the run folder; made when it is first asked for."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(str(self.folder.tensorboard))  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Close the writer, if there is one, and the files of the source."""
+        if "writer" in vars(self):
+            self.writer.close()  # type: ignore[no-untyped-call]
+        self.source.close()
+
+
+__all__ = ["RunningExperiment"]

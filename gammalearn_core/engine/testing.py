@@ -1,0 +1,88 @@
+"""The end of a run: metrics of the test split, predictions as DL2, reports."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from gammalearn_core.engine.folder import RunFolder
+from gammalearn_core.engine.loop import Loop
+from gammalearn_core.engine.provenance import describe_file
+from gammalearn_core.engine.running import RunningExperiment
+from gammalearn_core.results.dl2 import write_dl2
+from gammalearn_core.results.predictions import Collecting
+from gammalearn_core.results.predictions import Predictions
+
+_log = logging.getLogger(__name__)
+
+
+def write_results(running: RunningExperiment, loop: Loop) -> list[dict[str, Any]]:
+    """Test, write everything, and say what was written: path, size and checksum of each file."""
+    predictions = _test(running, loop)
+    folder = running.folder
+    written: list[Path] = []
+    if predictions is not None:
+        written += write_dl2(
+            folder.predictions,
+            predictions,
+            tasks=running.built.tasks,
+            files=running.built.files,
+            name=running.settings.name,
+            share=running.settings.test,
+        )
+    results = folder.read_json(folder.metrics_json)
+    for part in (p for p in running.built.parts.values() if p.kind == "report"):
+        written += _report(running, part, results)
+    return [describe_file(path, folder.path) for path in written if path.is_file()]
+
+
+def _test(running: RunningExperiment, loop: Loop) -> Predictions | None:
+    collecting = Collecting()
+    splits: dict[str, Any] = {}
+    if len(running.splits["validation"]):
+        splits["validation"] = loop.evaluate(running.validator, "validation")
+    if len(running.splits["test"]):
+        collecting.attach(running.tester)
+        splits["test"] = loop.evaluate(running.tester, "test")
+        shown = "  ".join(f"{n} {v:.4g}" for n, v in splits["test"].items() if v == v)
+        _log.info("test  %s", shown)
+    running.folder.write_json(running.folder.metrics_json, _metrics(running, loop, splits))
+    if not len(running.splits["test"]):
+        return None
+    return collecting.predictions(running.source.events, running.built.tasks)
+
+
+def _metrics(running: RunningExperiment, loop: Loop, splits: dict[str, Any]) -> dict[str, Any]:
+    definitions = {"loss": "weighted mean over the samples that have truth, joined over the tasks as in training"}
+    for task, metrics in running.built.metrics.items():
+        for id, _ in metrics:
+            text = _definition(running, id)
+            if text:
+                definitions[f"{task}: {id}"] = text
+    return {
+        "schema": 1,
+        "weights": "best" if loop.progress.best_epoch else "last",
+        "epoch": loop.progress.best_epoch,
+        "splits": splits,
+        "definitions": definitions,
+    }
+
+
+def _definition(running: RunningExperiment, id: str) -> str:
+    records = [r for r in running.built.registry.records(id) if r.kind == "metric"]
+    return str(getattr(records[0], "definition", "")) if records else ""
+
+
+def _report(running: RunningExperiment, part: Any, results: dict[str, Any]) -> list[Path]:
+    """Write one report; a report that fails must not lose a run that has trained for days."""
+    try:
+        report = part.make(RunFolder(running.folder.path))
+        return [Path(p) for p in report(results)]
+    except Exception as error:
+        _log.warning("report %s failed: %s: %s", part.ref.label, type(error).__name__, error)
+        _log.debug("report %s", part.ref.label, exc_info=True)
+        return []
+
+
+__all__ = ["write_results"]

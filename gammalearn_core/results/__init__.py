@@ -1,0 +1,1 @@
+"""Results: what predictions are worth, and the files they are written to."""

@@ -1,0 +1,5 @@
+"""placeholder"""
+
+
+def write_dl2(*a, **k):
+    return []
