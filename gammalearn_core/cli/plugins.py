@@ -161,7 +161,8 @@ def _pairs(pairs: list[tuple[str, str]]) -> list[str]:
 
 def _distribution_facts(distribution: str) -> dict[str, str]:
     try:
-        return dict(metadata(distribution).items()) if distribution else {}
+        found = metadata(distribution) if distribution else None
+        return {key: found[key] for key in found} if found is not None else {}
     except PackageNotFoundError:
         return {}
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import fields
 from dataclasses import replace
 from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
+
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -151,8 +155,9 @@ def _join_images(parts: Sequence[tuple[Images, int]]) -> Images:
     return Images(channels=shifted[0].channels, columns=_join([g.columns for g in shifted]), **tensors)
 
 
-def _map(value: Any, function: Any) -> Any:
-    return pytree.tree_map_only(Tensor, function, value)
+def _map(value: _T, function: Callable[[Tensor], Tensor]) -> _T:
+    mapped: _T = pytree.tree_map_only(Tensor, function, value)
+    return mapped
 
 
 def _flatten_images(images: Images) -> tuple[list[Any], Any]:

@@ -52,7 +52,7 @@ def find_lattice(x: Positions, y: Positions) -> Lattice:
     points = np.column_stack([x, y]).astype(np.float64)
     if len(points) < 3:
         return Lattice("irregular", float("nan"), None)
-    distances, nearest = cKDTree(points).query(points, k=2)
+    distances, _ = cKDTree(points).query(points, k=2)
     pitch = float(np.median(distances[:, 1]))
     if not np.isfinite(pitch) or pitch <= 0:
         return Lattice("irregular", pitch, None)
@@ -61,18 +61,20 @@ def find_lattice(x: Positions, y: Positions) -> Lattice:
     six, four = (np.mean(np.exp(1j * n * theta)) for n in (6, 4))
     if abs(six) > abs(four):
         # From -15 to 45 degrees, because real cameras stand at 0 or 30, where rounding must not change the axes.
-        return _hexagonal(points, pitch, float((np.angle(six) / 6 + np.pi / 12) % (np.pi / 3) - np.pi / 12))
+        return _hexagonal(points, pitch, edges, float((np.angle(six) / 6 + np.pi / 12) % (np.pi / 3) - np.pi / 12))
     return _square(points, pitch, float(np.angle(four) / 4))
 
 
 def _edges(points: Positions, reach: float) -> Positions:
     pairs = cKDTree(points).query_pairs(reach, output_type="ndarray")
-    return points[pairs[:, 1]] - points[pairs[:, 0]]
+    edges: Positions = points[pairs[:, 1]] - points[pairs[:, 0]]
+    return edges
 
 
-def _hexagonal(points: Positions, pitch: float, angle: float) -> Lattice:
+def _hexagonal(points: Positions, pitch: float, edges: Positions, angle: float) -> Lattice:
     turn = np.array([angle, angle + np.pi / 3])
-    basis = pitch * np.column_stack([np.cos(turn), np.sin(turn)])
+    # Not the pitch, which is too small where pixels are out of place: it is that of the nearest of six.
+    basis = np.median(np.hypot(edges[:, 0], edges[:, 1])) * np.column_stack([np.cos(turn), np.sin(turn)])
     start = points[np.argmin(np.sum((points - points.mean(axis=0)) ** 2, axis=1))]
     axial = np.zeros((len(points), 2), dtype=np.int64)
     for _ in range(4):
@@ -95,7 +97,8 @@ def _round_axial(fractional: Positions) -> NDArray[np.int64]:
     worst = np.abs(rounded - cube).argmax(axis=1)
     rows = np.arange(len(cube))
     rounded[rows, worst] -= rounded.sum(axis=1)
-    return rounded[:, :2].astype(np.int64)
+    axial: NDArray[np.int64] = rounded[:, :2].astype(np.int64)
+    return axial
 
 
 def _square(points: Positions, pitch: float, angle: float) -> Lattice:

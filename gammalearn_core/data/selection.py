@@ -43,6 +43,7 @@ class Selected:
         self._source = source
         self.counts: list[CutCount] = []
         self._lost: NDArray[np.int64] | None = None
+        """Row of the source and ``tel_id`` of the images that were cut."""
         rows = np.arange(len(source.events))
         table = source.events
         for name, scope, function in sorted(cuts, key=lambda c: c[1] != "image"):
@@ -50,7 +51,7 @@ class Selected:
             keep = np.asarray(function(target), dtype=bool)
             self.counts.append(CutCount(name=name, scope=scope, before=len(target), after=int(np.count_nonzero(keep))))
             if scope == "image" and table.images is not table:
-                table, events = self._cut_images(table, keep)
+                table, events = self._cut_images(table, keep, rows)
             else:
                 events = np.flatnonzero(keep)
                 table = table.take(events)
@@ -88,29 +89,25 @@ class Selected:
         """Close the source."""
         self._source.close()
 
-    def _cut_images(self, table: EventTable, keep: NDArray[np.bool_]) -> tuple[EventTable, NDArray[np.int64]]:
-        """The table without some images, and the events that still have one."""
-        per_event = np.add.reduceat(keep.astype(np.int64), table.offsets[:-1]) if len(table) else np.empty(0, np.int64)
+    def _cut_images(
+        self, table: EventTable, keep: NDArray[np.bool_], rows: NDArray[np.int64]
+    ) -> tuple[EventTable, NDArray[np.int64]]:
+        """The table without some images, and the events that still have one. ``rows`` are those of the source."""
+        event = np.repeat(np.arange(len(table)), table.multiplicity)
+        per_event = np.bincount(event[keep], minlength=len(table))
         events = np.flatnonzero(per_event)
-        lost = _image_keys(table.images.take(~keep))
+        lost = np.column_stack([rows[event[~keep]], table.images["tel_id"][~keep]]).astype(np.int64)
         self._lost = lost if self._lost is None else np.concatenate([self._lost, lost])
         offsets = np.concatenate([[0], np.cumsum(per_event[events])]).astype(np.int64)
         columns = {name: (lambda name=name: table[name][events]) for name in table.names}
         return EventTable(columns, len(events), offsets=offsets, images=table.images.take(keep)), events
 
     def _kept_images(self, batch: Batch, lost: NDArray[np.int64]) -> dict[str, torch.Tensor]:
-        original = self._source.events
         keep = {}
         for key, group in batch.images.items():
-            rows = batch.events["row"].numpy()[group.event.numpy()]
-            ids = np.column_stack([original[n][rows] for n in ("file", "obs_id", "event_id")])
-            keys = np.column_stack([ids, group.telescope.numpy()])
+            keys = np.column_stack([batch.events["row"][group.event].numpy(), group.telescope.numpy()])
             keep[key] = torch.from_numpy(~_is_in(keys, lost))
         return keep
-
-
-def _image_keys(images: EventTable) -> NDArray[np.int64]:
-    return np.column_stack([images[n] for n in ("file", "obs_id", "event_id", "tel_id")]).astype(np.int64)
 
 
 def _is_in(keys: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.bool_]:

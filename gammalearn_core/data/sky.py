@@ -44,7 +44,8 @@ def separation(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: ArrayLik
         np.cos(lat2) * np.sin(turn), np.cos(lat1) * np.sin(lat2) - np.sin(lat1) * np.cos(lat2) * np.cos(turn)
     )
     along = np.sin(lat1) * np.sin(lat2) + np.cos(lat1) * np.cos(lat2) * np.cos(turn)
-    return np.degrees(np.arctan2(across, along))
+    angle: Degrees = np.degrees(np.arctan2(across, along))
+    return angle
 
 
 __all__ = ["from_offset", "separation", "to_offset"]

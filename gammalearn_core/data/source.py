@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 from typing import runtime_checkable
 
@@ -22,6 +23,8 @@ from gammalearn_core.errors import DataError
 
 UNLABELLED = "unlabelled"
 """The source of this name has no truth, whatever its files hold."""
+_WHOLE = ("event_type", "multiplicity", "file", "table_row")
+"""Columns of whole numbers, beside those that end in ``_id``."""
 
 
 @runtime_checkable
@@ -67,14 +70,19 @@ class Combined:
     def __init__(self, sources: Mapping[str, EventSource], files: Mapping[str, int]) -> None:
         self._sources = list(sources.values())
         self._starts = np.concatenate([[0], np.cumsum([len(s.events) for s in self._sources])])
-        self._inputs = _joint_inputs(sources)
+        inputs, self._keys = _joint_inputs(sources)
         first_file = np.concatenate([[0], np.cumsum([files[name] for name in sources])])
         names = list(dict.fromkeys(n for s in self._sources for n in s.events.names))
-        tables = [
-            _completed(source.events, names, domain, int(first_file[domain]), hide=name == UNLABELLED)
-            for domain, (name, source) in enumerate(sources.items())
-        ]
+        image_names = list(dict.fromkeys(n for s in self._sources for n in s.events.images.names))
+        tables = []
+        for domain, (name, source) in enumerate(sources.items()):
+            events, images = source.events, source.events.images
+            missing = partial(_missing, domain=domain, first_file=int(first_file[domain]), hide=name == UNLABELLED)
+            completed = None if images is events else images.with_columns(missing(images, image_names))
+            columns = missing(events, names) | {"shower": shower_hash(events)}
+            tables.append(events.with_columns(columns, images=completed))
         self._events = concatenate(tables)
+        self._inputs = attrs.evolve(inputs, columns=self._events.names)
 
     @property
     def events(self) -> EventTable:
@@ -83,7 +91,7 @@ class Combined:
 
     @property
     def inputs(self) -> InputSpec:
-        """Cameras of all sources."""
+        """Cameras of all sources; one that two sources name differently has the name that comes first."""
         return self._inputs
 
     @property
@@ -97,8 +105,9 @@ class Combined:
         parts, places = [], []
         for number, source in enumerate(self._sources):
             here = np.flatnonzero(which == number)
-            if len(here):
+            if len(here) or not len(rows):
                 part = source.read(rows[here] - self._starts[number])
+                part.images = {self._keys[number][key]: group for key, group in part.images.items()}
                 part.events["domain"] = torch.full((len(here),), number)
                 parts.append(part)
                 places.append(here)
@@ -113,36 +122,41 @@ class Combined:
             source.close()
 
 
-def _joint_inputs(sources: Mapping[str, EventSource]) -> InputSpec:
+def _joint_inputs(sources: Mapping[str, EventSource]) -> tuple[InputSpec, list[dict[str, str]]]:
+    """Cameras of all sources, and for each source what its cameras are called here."""
     specs = {name: source.inputs for name, source in sources.items()}
     first_name, first = next(iter(specs.items()))
     cameras = dict(first.cameras)
+    keys: list[dict[str, str]] = []
     for name, spec in specs.items():
         if spec.level != first.level:
             raise DataError(f"data: {name!r} is of {spec.level} level, {first_name!r} of {first.level} level")
-        for key, camera in spec.cameras.items():
+        called: dict[str, str] = {}
+        for own, camera in spec.cameras.items():
+            same = [k for k, c in cameras.items() if c.geometry.same_as(camera.geometry) and k not in called.values()]
+            key = called[own] = same[0] if same else own
             known = cameras.setdefault(key, camera)
             if known.channels != camera.channels or not known.geometry.same_as(camera.geometry):
                 raise DataError(
                     f"data: the images of {key} in {name!r} and {first_name!r} differ in channels or pixels"
                 )
+        keys.append(called)
     if first.level == "telescope" and len(cameras) > 1:
         raise DataError(f"data: the sources have images of several cameras, {', '.join(cameras)}: choose with cameras=")
-    return attrs.evolve(first, cameras=cameras)
+    return attrs.evolve(first, cameras=cameras), keys
 
 
-def _completed(events: EventTable, names: Sequence[str], domain: int, first_file: int, *, hide: bool) -> EventTable:
-    """The table with all columns, its own truth hidden if so wanted."""
+def _missing(table: EventTable, names: Sequence[str], *, domain: int, first_file: int, hide: bool) -> dict[str, Column]:
+    """Columns that a table of one source needs to stand beside those of others; its truth is hidden if so wanted."""
 
     def missing(name: str) -> Column:
-        whole = name.endswith("_id") or name in ("event_type", "multiplicity")
-        return np.full(len(events), -1) if whole else np.full(len(events), np.nan)
+        return np.full(len(table), -1) if name in _WHOLE or name.endswith("_id") else np.full(len(table), np.nan)
 
-    columns = {n: missing(n) for n in names if n not in events or (hide and n.startswith("true_"))}
-    columns |= {"domain": np.full(len(events), domain), "shower": shower_hash(events)}
-    if "file" in events:
-        columns["file"] = events["file"] + first_file
-    return events.with_columns(columns)
+    columns = {n: missing(n) for n in names if n not in table or (hide and n.startswith("true_"))}
+    columns["domain"] = np.full(len(table), domain)
+    if "file" in table:
+        columns["file"] = table["file"] + first_file
+    return columns
 
 
 __all__ = ["UNLABELLED", "Combined", "EventSource"]

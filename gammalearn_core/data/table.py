@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gammalearn_core.errors import DataError
 from gammalearn_core.plugin.names import suggest
 
-Column = NDArray[np.generic]
+Column = NDArray[Any]
 
 
 class Columns(Protocol):
@@ -105,18 +105,19 @@ class EventTable:
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> EventTable:
         """The table of these rows, by number or by mask; columns stay unread until they are named."""
-        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
-        columns = {name: self._taken(name, rows) for name in self._columns}
+        numbers = (np.flatnonzero(rows) if rows.dtype == bool else rows).astype(np.int64)
+        columns = {name: self._taken(name, numbers) for name in self._columns}
         if self._images is None:
-            return EventTable(columns, len(rows))
-        parts = [np.arange(self.offsets[r], self.offsets[r + 1]) for r in rows]
+            return EventTable(columns, len(numbers))
+        parts = [np.arange(self.offsets[r], self.offsets[r + 1]) for r in numbers]
         image_rows = np.concatenate([*parts, np.empty(0, dtype=np.int64)]).astype(np.int64)
-        offsets = np.concatenate([[0], np.cumsum(self.multiplicity[rows])]).astype(np.int64)
-        return EventTable(columns, len(rows), offsets=offsets, images=self._images.take(image_rows))
+        offsets = np.concatenate([[0], np.cumsum(self.multiplicity[numbers])]).astype(np.int64)
+        return EventTable(columns, len(numbers), offsets=offsets, images=self._images.take(image_rows))
 
-    def with_columns(self, columns: Mapping[str, Column]) -> EventTable:
-        """The table with columns added or replaced."""
-        return EventTable({**self._columns, **columns}, self._length, offsets=self._offsets, images=self._images)
+    def with_columns(self, columns: Mapping[str, Column], *, images: EventTable | None = None) -> EventTable:
+        """The table with columns added or replaced, and with another table of the same images if one is given."""
+        images = self._images if images is None else images
+        return EventTable({**self._columns, **columns}, self._length, offsets=self._offsets, images=images)
 
     def _taken(self, name: str, rows: NDArray[np.int64]) -> Callable[[], Column]:
         return lambda: self[name][rows]

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gammalearn_core.data.batch import Batch
+from gammalearn_core.data.codec import TargetCodec
 from gammalearn_core.data.table import EventTable
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
-from gammalearn_core.data.codec import TargetCodec
 from gammalearn_core.plugin.records import Target
 
 

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import attrs
 from attrs import define
 from attrs import field
 
@@ -81,7 +82,7 @@ class Part:
         if self.record is not None:
             return getattr(self.record, name)
         declared = getattr(self.target, name, None)
-        default = next(a.default for a in RECORDS[self.kind].__attrs_attrs__ if a.name == name)  # type: ignore[attr-defined]
+        default = next(a.default for a in attrs.fields(RECORDS[self.kind]) if a.name == name)
         return default if declared is None else declared
 
     def make(self, *arguments: object, **keywords: object) -> Any:

@@ -16,6 +16,9 @@ from gammalearn_core.engine import checkpoint
 from gammalearn_core.engine.measuring import Measuring
 from gammalearn_core.engine.progress import TrainingProgress
 from gammalearn_core.engine.running import RunningExperiment
+from gammalearn_core.engine.schedule import Pace
+from gammalearn_core.engine.schedule import advance
+from gammalearn_core.engine.schedule import pace_of
 from gammalearn_core.engine.state import Progress
 from gammalearn_core.engine.state import restore
 from gammalearn_core.engine.state import state_of
@@ -52,6 +55,7 @@ class Loop:
         """Go on from the last checkpoint, if there is one."""
         path = self.running.folder.checkpoints / checkpoint.LAST
         if not path.is_file():
+            self.running.folder.keep_history(0)
             return False
         self.progress = restore(self.running, checkpoint.load(path, self.running.device), self.epoch_length)
         epochs = self.running.trainer.state.iteration // self.epoch_length
@@ -73,7 +77,9 @@ class Loop:
             trainer.run(data, max_epochs=self.running.settings.epochs, epoch_length=self.epoch_length)
             self.shown.close()
             self.progress.complete = not self.running.stop.signal
-            self._save(checkpoint.LAST)
+            # Stopped between the last step of an epoch and its end: that epoch is done again, with its validation.
+            if self.progress.complete or trainer.state.iteration % self.epoch_length:
+                self._save(checkpoint.LAST)
         if self.running.stop.signal:
             raise stopped(self.running)
 
@@ -128,20 +134,20 @@ class Loop:
         self._sums, self._samples = {}, 0
 
     def _count(self, engine: Engine) -> None:
-        output = engine.state.output
+        output: Any = engine.state.output
         for name, value in output["losses"].items():
             self._sums[name] = self._sums.get(name, 0.0) + value * output["n"]
         self._samples += output["n"]
 
-    def _advance_schedule(self, engine: Engine, when: str) -> None:
-        if self.running.schedule is None or self.running.built.parts["schedule"].fact("per") != when:
-            return
-        if when == "metric":
-            loss = self.running.latest.get("validation", self.running.latest["train"])["loss"]
-            if math.isfinite(loss):
-                self.running.schedule.step(loss)
-        else:
-            self.running.schedule.step()
+    def _advance_schedule(self, engine: Engine, now: Pace) -> None:
+        if self.running.schedule is not None:
+            advance(self.running.schedule, pace_of(self.running.built.parts["schedule"]), now, self._loss)
+
+    @property
+    def _loss(self) -> float:
+        """The newest validation loss, or that of training if there is no validation."""
+        latest = self.running.latest
+        return latest.get("validation", latest.get("train", {})).get("loss", math.nan)
 
     def _validate(self, engine: Engine) -> None:
         losses = {name: total / max(1, self._samples) for name, total in self._sums.items()}
@@ -154,10 +160,8 @@ class Loop:
         epoch = engine.state.epoch
         self._advance_schedule(engine, "epoch")
         self._advance_schedule(engine, "metric")
-        loss = self.running.latest.get("validation", self.running.latest["train"])["loss"]
-        better = math.isfinite(loss) and loss < self.progress.best_loss
-        if better:
-            self.progress.best_loss, self.progress.best_epoch = loss, epoch
+        if math.isfinite(self._loss) and self._loss < self.progress.best_loss:
+            self.progress.best_loss, self.progress.best_epoch = self._loss, epoch
             self._save(checkpoint.BEST)
         self._save(checkpoint.LAST)
         self.running.folder.append_metrics(self._line(epoch, engine.state.iteration))

@@ -39,7 +39,7 @@ class Measuring:
                 metric.reset()
 
     def _update(self, engine: Engine) -> None:
-        output = engine.state.output
+        output: Any = engine.state.output
         for task, (values, weights) in output["losses"].items():
             self._sums[task][0] += float((values.double() * weights.double()).sum())
             self._sums[task][1] += float(weights.double().sum())

@@ -106,7 +106,7 @@ def _annotation(parameter: inspect.Parameter, target: Callable[..., object]) -> 
     annotation = parameter.annotation
     if not isinstance(annotation, str):
         return annotation
-    function = target.__init__ if inspect.isclass(target) else target  # type: ignore[misc]
+    function = target.__init__ if inspect.isclass(target) else target
     try:
         return eval(annotation, getattr(inspect.unwrap(function), "__globals__", {}))
     except Exception:

@@ -21,6 +21,7 @@ from gammalearn_core.engine.build import Built
 from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.engine.loop import choose_device
 from gammalearn_core.engine.running import RunningExperiment
+from gammalearn_core.engine.schedule import make_schedule
 from gammalearn_core.engine.signals import StopRequest
 from gammalearn_core.engine.steps import apply
 from gammalearn_core.engine.steps import read
@@ -83,8 +84,6 @@ def prepare(built: Built, folder: RunFolder, stop: StopRequest) -> RunningExperi
         The device, the optimizer or the schedule cannot be made.
     """
     settings = built.experiment
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
     device = choose_device(settings.device)
     selected, splits = select(built)
     truth = Truth(selected.events, built.tasks)
@@ -112,7 +111,7 @@ def prepare(built: Built, folder: RunFolder, stop: StopRequest) -> RunningExperi
     )
     if "schedule" in built.parts:
         total = settings.epochs * steps_per_epoch(running)
-        running.schedule = built.parts["schedule"].make(optimizer, total_steps=total)
+        running.schedule = make_schedule(built.parts["schedule"], optimizer, total)
     return running
 
 

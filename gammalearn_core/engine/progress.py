@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from ignite.engine import Engine
 from ignite.engine import Events
@@ -72,16 +73,17 @@ class TrainingProgress:
 
     def _step(self, engine: Engine) -> None:
         state = engine.state
-        self._events += state.output["n"]
+        output: Any = state.output
+        self._events += output["n"]
         now = time.monotonic()
         rate = self._events / max(now - self._start, 1e-9)
-        facts = f"loss {state.output['losses']['loss']:.4g}  {rate:.0f} events/s"
+        facts = f"loss {output['losses']['loss']:.4g}  {rate:.0f} events/s"
         if self._bar is not None:
             description = f"epoch {state.epoch}/{self._epochs}"
             self._bar.update(self._task, completed=state.iteration, description=description, facts=facts)
         elif now - self._shown >= INTERVAL:
             self._shown = now
-            total = self._epochs * state.epoch_length
+            total = self._epochs * (state.epoch_length or 0)
             left = (now - self._start) / (state.iteration - self._first) * (total - state.iteration)
             where = f"epoch {state.epoch}/{self._epochs}  step {state.iteration}/{total}"
             _log.info("%s  %s  %s left", where, facts, timedelta(seconds=round(left)))

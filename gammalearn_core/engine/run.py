@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from rich.logging import RichHandler
 
+from gammalearn_core.data.specs import InputSpec
+from gammalearn_core.data.specs import OutputSpec
 from gammalearn_core.engine import checkpoint
 from gammalearn_core.engine.build import Built
 from gammalearn_core.engine.build import build
@@ -63,6 +65,8 @@ def run(file: SettingsFile, registry: Registry, *, logdir: Path, fresh: bool = F
         0. Errors are raised: `SettingsError`, `DataError`, `NonFiniteLossError`, `StoppedError`.
     """
     torch.use_deterministic_algorithms(True, warn_only=True)
+    if file.experiment.threads:
+        torch.set_num_threads(file.experiment.threads)
     folder_of_settings = file.path.resolve().parent
     try:
         built = build(
@@ -109,6 +113,7 @@ def _run(file: SettingsFile, built: Built, folder: RunFolder, description: dict[
             _load_best(running)
             record["best_weights_sha256"] = checkpoint.weights_sha256(running.network.state_dict())
             record["best_epoch"] = loop.progress.best_epoch
+            folder.write_json(folder.run_json, record)
             record["outputs"] = write_results(running, loop)
         finally:
             running.close()
@@ -120,7 +125,7 @@ def _status(file: SettingsFile, built: Built, folder: RunFolder, sha256: str) ->
     earlier = folder.read_json(folder.run_json)
     record = describe_run(file, built, folder.id, sha256)
     if earlier:
-        sessions = earlier.get("earlier", []) + [{n: earlier[n] for n in ("started", "finished", "status", "error")}]
+        sessions = [*earlier.get("earlier", []), {n: earlier[n] for n in ("started", "finished", "status", "error")}]
         record |= {"earlier": sessions}
     folder.write_json(folder.run_json, record)
     try:
@@ -140,7 +145,11 @@ def _write_settings(file: SettingsFile, running: RunningExperiment, description:
     folder, built = running.folder, running.built
     folder.settings.write_bytes(file.source)
     folder.write_json(folder.experiment_json, description)
-    specs = {"raw_inputs": built.source.inputs, "inputs": built.inputs, "outputs": built.outputs}
+    specs: dict[str, InputSpec | OutputSpec] = {
+        "raw_inputs": built.source.inputs,
+        "inputs": built.inputs,
+        "outputs": built.outputs,
+    }
     folder.write_json(folder.specs_json, {"schema": 1} | {name: spec.to_dict() for name, spec in specs.items()})
     patch = repository_patch(file.path.resolve().parent)
     if patch:

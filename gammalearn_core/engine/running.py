@@ -75,12 +75,12 @@ class RunningExperiment:
         """TensorBoard's writer, in the run folder; made when it is first asked for."""
         from torch.utils.tensorboard import SummaryWriter
 
-        return SummaryWriter(str(self.folder.tensorboard))  # type: ignore[no-untyped-call]
+        return SummaryWriter(str(self.folder.tensorboard))
 
     def close(self) -> None:
         """Close the writer, if there is one, and the files of the source."""
         if "writer" in vars(self):
-            self.writer.close()  # type: ignore[no-untyped-call]
+            self.writer.close()
         self.source.close()
 
 

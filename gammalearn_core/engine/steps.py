@@ -150,7 +150,7 @@ def _non_finite(running: RunningExperiment, losses: Mapping[str, Tensor], batch:
     events = [{n: int(table[n][r]) for n in names} for r in rows]
     path = running.folder.path / "non_finite.json"
     running.folder.write_json(
-        path, {"step": step, "losses": {n: float(v) for n, v in losses.items()}, "events": events}
+        path, {"step": step, "losses": {n: float(v.detach()) for n, v in losses.items()}, "events": events}
     )
     return (
         f"the loss of {', '.join(bad) or 'the balance'} is not finite at step {step}; the weights are untouched."

@@ -68,7 +68,7 @@ class Entry:
     load: Callable[[], object] = field(repr=False)
 
 
-class _Fault(Exception):
+class _FaultError(Exception):
     """Ends the loading of one plug-in with a state and a line for the table."""
 
     def __init__(self, state: State, reason: str) -> None:
@@ -97,7 +97,7 @@ def load(manager: pluggy.PluginManager, entry: Entry, *, strict: bool = False) -
     start = time.perf_counter()
     try:
         plugin.components = _register(manager, plugin, entry)
-    except _Fault as fault:
+    except _FaultError as fault:
         plugin.state, plugin.reason = fault.state, fault.reason
     except (Exception, SystemExit) as error:
         plugin.state, plugin.reason = "error", _first_line(error)
@@ -116,7 +116,7 @@ def load(manager: pluggy.PluginManager, entry: Entry, *, strict: bool = False) -
 
 def _register(manager: pluggy.PluginManager, plugin: Plugin, entry: Entry) -> tuple[Component, ...]:
     if not IDENTIFIER.fullmatch(entry.name) or (entry.name == LOCAL and entry.distribution):
-        raise _Fault("error", f"{entry.name!r} is not a plug-in name: lower case letters, digits, _; not 'local'")
+        raise _FaultError("error", f"{entry.name!r} is not a plug-in name: lower case letters, digits, _; not 'local'")
     module = entry.load()
     if entry.name not in (CORE, LOCAL):
         plugin.api = _check_api(getattr(module, "api_version", None))
@@ -126,7 +126,7 @@ def _register(manager: pluggy.PluginManager, plugin: Plugin, entry: Entry) -> tu
     try:
         manager.register(module, entry.name)
     except pluggy.PluginValidationError as error:
-        raise _Fault("error", " ".join(str(error).split())) from error
+        raise _FaultError("error", " ".join(str(error).split())) from error
     return tuple(_records(manager, module))
 
 
@@ -134,16 +134,16 @@ def _check_api(declared: object) -> str:
     """The declared version, if this core can serve it."""
     this = api_text()
     if declared is None:
-        raise _Fault("incompatible", f'does not say api_version = "{this}"')
+        raise _FaultError("incompatible", f'does not say api_version = "{this}"')
     try:
         major, minor = (int(part) for part in str(declared).split("."))
     except ValueError:
-        raise _Fault("incompatible", f"api_version is {declared!r}, not of the form {this!r}") from None
+        raise _FaultError("incompatible", f"api_version is {declared!r}, not of the form {this!r}") from None
     text = api_text((major, minor))
     if major != API_VERSION[0]:
-        raise _Fault("incompatible", f"written for plug-in API {text}, this is {this}")
+        raise _FaultError("incompatible", f"written for plug-in API {text}, this is {this}")
     if minor > API_VERSION[1]:
-        raise _Fault("incompatible", f"written for plug-in API {text}, this is {this}: upgrade gammalearn-core")
+        raise _FaultError("incompatible", f"written for plug-in API {text}, this is {this}: upgrade gammalearn-core")
     return text
 
 
@@ -154,9 +154,9 @@ def _check_hook_names(module: object) -> None:
         marked = hasattr(vars(module)[attribute], f"{NAME}_impl")
         if marked and attribute not in known:
             hint = suggest(attribute, known)
-            raise _Fault("error", f"no hook is named {attribute!r}" + (f", {hint}" if hint else ""))
+            raise _FaultError("error", f"no hook is named {attribute!r}" + (f", {hint}" if hint else ""))
         if attribute in known and callable(vars(module)[attribute]) and not marked:
-            raise _Fault("error", f"{attribute!r} is not marked with @hookimpl")
+            raise _FaultError("error", f"{attribute!r} is not marked with @hookimpl")
 
 
 def _records(manager: pluggy.PluginManager, module: object) -> Iterator[Component]:
@@ -168,7 +168,7 @@ def _records(manager: pluggy.PluginManager, module: object) -> Iterator[Componen
             if implementation.plugin is not module:
                 continue
             if implementation.wrapper or implementation.hookwrapper:
-                raise _Fault("error", f"{hook} must not be a wrapper")
+                raise _FaultError("error", f"{hook} must not be a wrapper")
             for record in implementation.function() or ():
                 yield _checked(record, kind, hook, seen)
 
@@ -176,9 +176,9 @@ def _records(manager: pluggy.PluginManager, module: object) -> Iterator[Componen
 def _checked(record: object, kind: str, hook: str, seen: set[str]) -> Component:
     wanted = RECORDS[kind]
     if not isinstance(record, wanted):
-        raise _Fault("error", f"{hook} must yield {wanted.__name__} records, got {type(record).__name__}")
+        raise _FaultError("error", f"{hook} must yield {wanted.__name__} records, got {type(record).__name__}")
     if record.name in seen:
-        raise _Fault("error", f"declares the {record.kind} {record.name!r} twice")
+        raise _FaultError("error", f"declares the {record.kind} {record.name!r} twice")
     seen.add(record.name)
     return record
 

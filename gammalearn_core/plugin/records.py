@@ -8,6 +8,8 @@ imported until a run needs it. The fields beyond name, target and summary are *f
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 from typing import ClassVar
 from typing import Literal
 
@@ -17,6 +19,7 @@ from attrs import frozen
 
 from gammalearn_core.plugin.names import IDENTIFIER
 
+_Validator = Callable[[Any, "attrs.Attribute[str]", Any], None]
 _IMPORT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -40,7 +43,7 @@ def _not_empty(record: Component, attribute: attrs.Attribute[tuple[str, ...]], v
         raise ValueError(f"{attribute.name} of {record.name!r} must name at least one, got {value!r}")
 
 
-def _one_of(*choices: str) -> object:
+def _one_of(*choices: str) -> _Validator:
     def check(record: Component, attribute: attrs.Attribute[str], value: object) -> None:
         if value not in choices:
             raise ValueError(f"{attribute.name} of {record.name!r} must be one of {choices}, got {value!r}")

@@ -36,6 +36,13 @@ KNOWN_PLUGINS = {
 }
 """Published plug-ins, so that a missing one can be named with the command that installs it."""
 
+_STATES = {
+    "disabled": "is disabled",
+    "error": "failed to load",
+    "incompatible": "is incompatible",
+    "conflict": "is declared twice",
+}
+
 
 class Registry:
     """Plug-ins and their components.
@@ -154,7 +161,7 @@ class Registry:
         record = self.find(id, kind=kind)
         try:
             return import_string(record.target)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UnknownComponentError(
                 f"{id!r} of {self.plugin_of(id).owner} cannot be imported from {record.target!r}:"
                 f" {type(error).__name__}: {error}"
@@ -162,11 +169,11 @@ class Registry:
 
     def _explain(self, id: str, kind: str | None) -> str:
         """Why there is no component of this id, and what to do."""
-        name, dot, short = id.partition(".")
+        name, dot, _ = id.partition(".")
         owner = self.plugins.get(name) if dot else None
         if owner is not None and owner.state != "ok":
             advice = "" if owner.state == "disabled" else f"; 'gammalearn plugins show {name}' tells more"
-            return f"{id!r} is missing because {owner.owner} is {owner.state}: {owner.reason}{advice}"
+            return f"{id!r} is missing because {owner.owner} {_STATES[owner.state]}: {owner.reason}{advice}"
         if dot and owner is None and name in KNOWN_PLUGINS:
             return f"{id!r} is in the plug-in {name!r}, which is not installed: pip install {KNOWN_PLUGINS[name]}"
         text = f"no component is named {id!r}"

@@ -46,7 +46,7 @@ class Collecting:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
 
     def _collect(self, engine: Engine) -> None:
-        output = engine.state.output
+        output: Any = engine.state.output
         self._rows.append(output["batch"].events["row"].cpu().numpy())
         for task, value in output["outputs"].items():
             self._outputs.setdefault(task, []).append(value.detach().double().cpu().numpy())

@@ -135,6 +135,9 @@ class Experiment:
             raise SettingsError(problems)
         return super().__new__(cls)
 
+    def __getnewargs_ex__(self) -> tuple[tuple[()], dict[str, object]]:
+        return (), {f.name: getattr(self, f.name) for f in attrs.fields(type(self))}
+
     @property
     def tasks(self) -> tuple[str, ...]:
         """Names of the tasks, in the order of `losses`."""

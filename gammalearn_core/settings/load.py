@@ -17,8 +17,8 @@ from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.plugin.names import KINDS
 from gammalearn_core.plugin.names import NAME
-from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.plugin.names import suggest
+from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.settings.experiment import Experiment
 
 MODULE = "gammalearn_settings"

@@ -32,13 +32,17 @@ EVENTS = (
 ENGINES = ("trainer", "validator", "tester")
 
 
+def _frozen(parameters: Mapping[str, object]) -> Mapping[str, object]:
+    return MappingProxyType(dict(parameters))
+
+
 @frozen(repr=False)
 class Ref:
     """A component and its parameters; made by `ref`. Imports nothing, compares by value and pickles."""
 
     target: str | Callable[..., object]
     """A component's id, ``plugin.component``, or any callable."""
-    parameters: Mapping[str, object] = field(factory=dict, converter=lambda p: MappingProxyType(dict(p)), hash=False)
+    parameters: Mapping[str, object] = field(factory=dict, converter=_frozen, hash=False)
 
     @property
     def label(self) -> str:

@@ -87,7 +87,7 @@ def test_an_unknown_command_without_a_likeness_is_answered_with_all(gammalearn: 
 
 @pytest.mark.parametrize("command", ["run", "check", "plugins"])
 def test_every_command_has_help(command: str, gammalearn: Run) -> None:
-    assert succeeds(gammalearn(command, "--help")).startswith(f"usage: gammalearn {command} ")
+    assert succeeds(gammalearn(command, "--help")).split()[:3] == ["usage:", "gammalearn", command]
 
 
 def test_wrong_arguments_are_wrong_usage(gammalearn: Run) -> None:
@@ -126,7 +126,7 @@ def test_a_command_that_two_plugins_declare_is_refused(install: Install, greet: 
 def test_a_plugin_cannot_replace_a_command_of_the_core(install: Install, gammalearn: Run) -> None:
     install("hello", COMMAND.replace('"greet"', '"check"'))
     assert "Greets" not in succeeds(gammalearn("--help"))
-    assert succeeds(gammalearn("check", "--help")).startswith("usage: gammalearn check")
+    assert succeeds(gammalearn("check", "--help")).split()[:3] == ["usage:", "gammalearn", "check"]
 
 
 def test_no_plugins_may_stand_anywhere(install: Install, gammalearn: Run) -> None:
@@ -155,7 +155,9 @@ def test_a_closed_pipe_is_not_an_error(arguments: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-m", "gammalearn_core", *arguments]
-    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    # Python must hold the output back until it exits, as it does for a pipe by default.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    result = subprocess.run(command, env=environment, stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (result.returncode, result.stderr) == (0, b"")
 

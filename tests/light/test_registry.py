@@ -6,9 +6,13 @@ import importlib.metadata
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from gammalearn_core import Loss
+from gammalearn_core import hookimpl
+from gammalearn_core.plugin import Entry
 from gammalearn_core.plugin import Registry
 
 Install = Callable[..., str]
@@ -190,6 +194,17 @@ def test_broken_plugins_do_not_harm_sound_ones(install: Install, discover: Disco
     assert {registry.plugins[case].state for case in REFUSED} == {"error", "incompatible"}
     assert registry.find("zz_sound.tiny").name == "tiny"
     assert registry.find("core.l1").name == "l1"
+
+
+def test_a_refused_plugin_can_be_added_again_once_it_is_mended(core_only: Registry) -> None:
+    module = ModuleType("mine")
+    module.api_version = "1.0"  # type: ignore[attr-defined]
+    module.gammalearn_losses = hookimpl(lambda: 1 / 0)  # type: ignore[attr-defined]
+    entry = Entry(name="mine", distribution="gammalearn-mine", version="2.5", load=lambda: module)
+    assert core_only.add(entry).state == "error"
+    module.gammalearn_losses = hookimpl(lambda: [Loss(name="good", target="a:b", summary="A loss")])  # type: ignore[attr-defined]
+    assert core_only.add(entry).state == "ok"
+    assert core_only.find("mine.good").name == "good"
 
 
 def test_keyboard_interrupt_is_not_swallowed(install: Install, discover: Discover) -> None:

@@ -130,7 +130,10 @@ def test_a_relative_path_to_the_file_works(
     assert load_settings(Path("deep") / "settings.py", core_only).experiment.name == "energy"
 
 
-def test_no_bytecode_is_left_beside_the_file(write_settings: Write, core_only: Registry) -> None:
+def test_no_bytecode_is_left_beside_the_file(
+    write_settings: Write, core_only: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     path = write_settings(GOOD)
     load_settings(path, core_only)
     assert os.listdir(path.parent) == ["settings.py"]

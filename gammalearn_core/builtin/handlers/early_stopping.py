@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING
 from typing import Literal
@@ -40,7 +41,10 @@ def create(
         value = float(engine.state.metrics[metric])
         return sign * value if math.isfinite(value) else -math.inf
 
-    return EarlyStopping(patience, score, experiment.trainer)
+    stopping = EarlyStopping(patience, score, experiment.trainer)
+    # ignite's logger prints by itself, beside the run's own messages.
+    stopping.logger = logging.getLogger("gammalearn_core.early_stopping")
+    return stopping
 
 
 __all__ = ["create"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from typing import Any
 
 from ignite.engine import Engine
 from ignite.engine import Events
@@ -24,7 +25,8 @@ def create(experiment: RunningExperiment, every: int = 10) -> Callable[[Engine],
     writer = experiment.writer
 
     def write_step(engine: Engine) -> None:
-        for name, value in engine.state.output["losses"].items():
+        output: Any = engine.state.output
+        for name, value in output["losses"].items():
             writer.add_scalar(f"train_step/{name}", value, engine.state.iteration)
 
     def write_epoch(engine: Engine) -> None:

@@ -47,4 +47,4 @@ class SmoothL1:
         return F.smooth_l1_loss(prediction, truth, reduction="none", beta=self.beta).mean(dim=1)
 
 
-__all__ = ["MSE", "L1", "SmoothL1"]
+__all__ = ["L1", "MSE", "SmoothL1"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-class SampleMetric(Metric):  # type: ignore[misc]
+class SampleMetric(Metric):
     """Collects ``(prediction, truth)`` and computes numbers of them; without samples these are NaN and n is 0.
 
     ignite's own metrics raise an error there, but a split of a small data set may well have no proton.

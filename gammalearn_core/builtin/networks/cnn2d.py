@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor
 from torch import nn
 
@@ -42,7 +44,7 @@ class CNN2d(nn.Module):
         if min(camera.shape) < 2 ** len(channels):
             raise ValueError(f"images of {camera.shape} cannot be halved {len(channels)} times: give fewer channels")
         widths = [len(camera.channels), *channels]
-        self.body = nn.Sequential(*(_block(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)))
+        self.body = nn.Sequential(*(_block(a, b) for a, b in pairwise(widths)))
         self.shared = nn.Sequential(nn.Linear(widths[-1], hidden), nn.ReLU(), nn.Dropout(dropout))
         self.heads = nn.ModuleDict({name: nn.Linear(hidden, task.size) for name, task in outputs.tasks.items()})
 

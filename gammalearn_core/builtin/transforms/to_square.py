@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
+from scipy.spatial import cKDTree
 from torch import Generator
 from torch import Tensor
 
@@ -22,7 +23,7 @@ class ToSquare:
 
     Charges are multiplied by one factor for the camera, so that a flat image keeps its sum. That of one pixel alone
     changes by some per cent, and more at the edge, because the grid cells between pixel centres are not equally many.
-    Outside the camera the grid is 0.
+    Cells at the edge, in no triangle but nearly over a pixel, have its value; outside the camera the grid is 0.
 
     Parameters
     ----------
@@ -79,7 +80,9 @@ def _interpolation(geometry: CameraGeometry, size: int | None) -> tuple[Tensor, 
     centre = (low + high) / 2
     # Rows go along y and columns along x, as images are drawn.
     cells = np.stack(np.meshgrid(axis + centre[0], axis + centre[1]), axis=-1).reshape(-1, 2)
-    rows, columns, values = _barycentric(points, cells, reach=2 * geometry.pitch)
+    parts = _barycentric(points, cells, reach=2 * geometry.pitch)
+    edge = _edge(points, cells, parts[0], reach=step / np.sqrt(2))
+    rows, columns, values = (np.concatenate(pair) for pair in zip(parts, edge, strict=True))
     matrix = torch.sparse_coo_tensor(
         torch.from_numpy(np.stack([rows, columns])),
         torch.from_numpy(values.astype(np.float32)),
@@ -89,10 +92,12 @@ def _interpolation(geometry: CameraGeometry, size: int | None) -> tuple[Tensor, 
     return matrix, len(points) / float(values.sum()), n
 
 
-def _barycentric(
-    points: NDArray[np.float64], cells: NDArray[np.float64], *, reach: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Cell, pixel and weight of each contribution. Triangles with a side beyond ``reach`` are outside the camera."""
+Parts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+"""Cell, pixel and weight of each contribution."""
+
+
+def _barycentric(points: NDArray[np.float64], cells: NDArray[np.float64], *, reach: float) -> Parts:
+    """Linear interpolation. Triangles with a side beyond ``reach`` are outside the camera."""
     triangles = Delaunay(points)
     found = triangles.find_simplex(cells)
     inside = np.flatnonzero(found >= 0)
@@ -104,6 +109,14 @@ def _barycentric(
     two = np.einsum("nij,nj->ni", transform[:, :2], cells[inside] - transform[:, 2])
     weights = np.column_stack([two, 1 - two.sum(axis=1)])
     return np.repeat(inside, 3), corners.reshape(-1).astype(np.int64), weights.reshape(-1)
+
+
+def _edge(points: NDArray[np.float64], cells: NDArray[np.float64], done: NDArray[np.int64], *, reach: float) -> Parts:
+    """The nearest pixel, if it is within ``reach``, for cells that are in no triangle."""
+    left = np.setdiff1d(np.arange(len(cells)), done)
+    distance, pixel = cKDTree(points).query(cells[left])
+    near = distance <= reach
+    return left[near], pixel[near].astype(np.int64), np.ones(int(near.sum()))
 
 
 __all__ = ["ToSquare"]

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from gammalearn_hexconv.conv import HexConv2d
-from gammalearn_hexconv.lattice import TAPS
-from gammalearn_hexconv.lattice import HexLattice
 from torch import Tensor
 
 from gammalearn_core.api import CameraGeometry
+from gammalearn_hexconv.conv import HexConv2d
+from gammalearn_hexconv.lattice import TAPS
+from gammalearn_hexconv.lattice import HexLattice
 
 
 def brute_force(conv: HexConv2d, pixels: Tensor) -> Tensor:

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from gammalearn_hexconv.lattice import TAPS
-from gammalearn_hexconv.lattice import HexLattice
 
 from gammalearn_core.api import CameraGeometry
+from gammalearn_hexconv.lattice import TAPS
+from gammalearn_hexconv.lattice import HexLattice
 
 
 def test_the_taps_are_in_the_order_of_indexedconv() -> None:

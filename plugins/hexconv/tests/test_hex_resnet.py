@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from gammalearn_hexconv.lattice import HexLattice
-from gammalearn_hexconv.resnet import HexResNet
-from gammalearn_hexconv.resnet import ResidualBlock
 from torch import Tensor
 
 from gammalearn_core.api import CameraGeometry
 from gammalearn_core.api import InputSpec
 from gammalearn_core.api import OutputSpec
+from gammalearn_hexconv.lattice import HexLattice
+from gammalearn_hexconv.resnet import HexResNet
+from gammalearn_hexconv.resnet import ResidualBlock
 
 Inputs = Callable[..., InputSpec]
 Outputs = Callable[..., OutputSpec]

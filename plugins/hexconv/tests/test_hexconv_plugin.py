@@ -8,15 +8,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import gammalearn_hexconv
 import pytest
-from gammalearn_hexconv import plugin
 
 import gammalearn_core
 import gammalearn_core.api
+import gammalearn_hexconv
 from gammalearn_core import Network
 from gammalearn_core.plugin import Registry
 from gammalearn_core.plugin import Switches
+from gammalearn_hexconv import plugin
 
 SOURCE = Path(gammalearn_hexconv.__file__).parent
 PUBLIC = {"gammalearn_core": gammalearn_core.__all__, "gammalearn_core.api": gammalearn_core.api.__all__}

@@ -72,10 +72,10 @@ class BlockCache:
         columns: dict[str, NDArray[Any]] = {n: decode(table, n, raw[n]).astype(np.float32) for n in names}
         columns["valid"] = np.isfinite(columns["image"]).astype(np.float32)
         block = np.stack([columns[c] for c in self.channels], axis=1)
-        broken = ~np.isfinite(block)
+        broken = ~np.isfinite(block) | (columns["valid"] == 0)[:, None]
         if key not in self._seen:
             self._seen.add(key)
-            self.repaired[key[0]] = self.repaired.get(key[0], 0) + int(np.count_nonzero(columns["valid"] == 0))
+            self.repaired[key[0]] = self.repaired.get(key[0], 0) + int(np.count_nonzero(broken.any(axis=1)))
         block[broken] = 0.0
         return block
 

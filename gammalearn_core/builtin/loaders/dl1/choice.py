@@ -46,6 +46,9 @@ def find_cameras(files: Sequence[DL1File]) -> list[Camera]:
     unknown = [f"{files[n].path}: {tel}" for n, tel in owners if tel not in files[n].telescopes]
     if unknown:
         raise DataError(f"telescopes with images that the subarray's layout does not have: {', '.join(unknown)}")
+    wrong = [f"{files[n].path}: {tel}" for n, tel in owners if not _fits(files[n], tel)]
+    if wrong:
+        raise DataError(f"telescopes with images that have not as many pixels as their cameras: {', '.join(wrong)}")
     distinct, which = merge_same(evolve(files[n].telescopes[tel].geometry) for n, tel in owners)
     cameras = []
     for index, geometry in enumerate(distinct):
@@ -56,6 +59,11 @@ def find_cameras(files: Sequence[DL1File]) -> list[Camera]:
             Camera(key=geometry.name, geometry=geometry, types=tuple(types), telescopes=tuple(mine), n_images=images)
         )
     return _unambiguous(sorted(cameras, key=lambda c: (-c.n_images, c.key)))
+
+
+def _fits(file: DL1File, tel_id: int) -> bool:
+    dtype, pixels = file.image_tables[tel_id].dtype, file.telescopes[tel_id].geometry.n_pixels
+    return "image" not in dtype.names or dtype["image"].shape == (pixels,)
 
 
 def _unambiguous(cameras: list[Camera]) -> list[Camera]:

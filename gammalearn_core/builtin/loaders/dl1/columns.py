@@ -26,6 +26,17 @@ UNITS = {
     "cm2": ("m2", 1e-4),
 }
 """Units of files, and what turns them into ours. Others are left as they are."""
+FACTS = (
+    "UNIT",
+    "TRANSFORM",
+    "TRANSFORM_SCALE",
+    "TRANSFORM_OFFSET",
+    "TRANSFORM_DTYPE",
+    "NAN_VALUE",
+    "POSINF_VALUE",
+    "NEGINF_VALUE",
+)
+"""Attributes of a column that are looked at."""
 
 
 def label(dataset: h5py.Dataset) -> str:
@@ -75,9 +86,7 @@ def decode(dataset: h5py.Dataset, name: str, stored: NDArray[Any]) -> NDArray[An
 def column_facts(dataset: h5py.Dataset, name: str) -> dict[str, Any]:
     """What ``CTAFIELD_<position>_<KEY>`` attributes say of a column, by key."""
     position = (dataset.dtype.names or ()).index(name)
-    keys = ("UNIT", "TRANSFORM", "TRANSFORM_SCALE", "TRANSFORM_OFFSET", "TRANSFORM_DTYPE")
-    keys += ("NAN_VALUE", "POSINF_VALUE", "NEGINF_VALUE")
-    attributes = {key: f"CTAFIELD_{position}_{key}" for key in keys}
+    attributes = {key: f"CTAFIELD_{position}_{key}" for key in FACTS}
     return {key: text(dataset.attrs[a]) for key, a in attributes.items() if a in dataset.attrs}
 
 
@@ -88,7 +97,7 @@ def text(value: Any) -> Any:
 
 def _undo_fixed_point(stored: NDArray[Any], facts: dict[str, Any]) -> NDArray[Any]:
     dtype = np.dtype(str(facts.get("TRANSFORM_DTYPE", "float32")))
-    values = (stored.astype(dtype) - dtype.type(facts.get("TRANSFORM_OFFSET", 0))) / dtype.type(
+    values: NDArray[Any] = (stored.astype(dtype) - dtype.type(facts.get("TRANSFORM_OFFSET", 0))) / dtype.type(
         facts["TRANSFORM_SCALE"]
     )
     for key, special in (("NAN_VALUE", np.nan), ("POSINF_VALUE", np.inf), ("NEGINF_VALUE", -np.inf)):

@@ -141,11 +141,11 @@ class DL1File:
             columns["event_type"] = read_column(table, "event_type").astype(np.int64)
         return event_ids(table), columns
 
-    def truth(self, keys: Ids) -> dict[str, NDArray[Any]]:
-        """Truth of events, in the order of ``keys``; NaN (or -1) where the file has none for an event."""
+    def truth(self, keys: Ids, name: str) -> NDArray[Any]:
+        """A truth column of events, in the order of ``keys``; NaN (or -1) where the file has none for an event."""
         ids, columns = self.shower
-        rows = match(keys, ids)
-        return {name: _taken(values, rows) for name, values in columns.items()}
+        values: NDArray[Any] = taken(columns[name], match(keys, ids))
+        return values
 
     def parameters(self, tel_id: int) -> tuple[Ids, h5py.Dataset] | None:
         """Ids and table of the DL1 parameters of a telescope, if the file has them."""
@@ -184,7 +184,8 @@ def event_ids(table: h5py.Dataset) -> Ids:
     return np.column_stack([read_column(table, n).astype(np.int64) for n in ("obs_id", "event_id")])
 
 
-def _taken(values: NDArray[Any], rows: Ids) -> NDArray[Any]:
+def taken(values: NDArray[Any], rows: Ids) -> NDArray[Any]:
+    """These rows of a column; NaN, or -1 in whole numbers, where the row is -1."""
     if not len(values):
         return np.full(len(rows), np.nan if values.dtype.kind == "f" else -1)
     taken = values[rows].copy()
@@ -192,4 +193,4 @@ def _taken(values: NDArray[Any], rows: Ids) -> NDArray[Any]:
     return taken
 
 
-__all__ = ["SUBARRAY_EVENT", "DL1File", "event_ids"]
+__all__ = ["SUBARRAY_EVENT", "DL1File", "event_ids", "taken"]

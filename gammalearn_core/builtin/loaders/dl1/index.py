@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from gammalearn_core.builtin.loaders.dl1.columns import read_column
 from gammalearn_core.builtin.loaders.dl1.file import SUBARRAY_EVENT
 from gammalearn_core.builtin.loaders.dl1.file import DL1File
 from gammalearn_core.builtin.loaders.dl1.file import event_ids
+from gammalearn_core.builtin.loaders.dl1.file import taken
 from gammalearn_core.data.table import EventTable
 
 _log = logging.getLogger(__name__)
@@ -44,7 +46,7 @@ def find_pieces(file: DL1File, telescopes: list[int]) -> list[Piece]:
             keep &= read_column(table, "is_valid").astype(bool)
         if "event_type" in columns:
             rows = match(keys, ids)
-            keep &= (rows < 0) | (columns["event_type"][rows] == SUBARRAY_EVENT)
+            keep &= (rows < 0) | (taken(columns["event_type"], rows) == SUBARRAY_EVENT)
         dropped += int(np.count_nonzero(~keep))
         pieces.append(Piece(file=file, tel_id=tel_id, rows=np.flatnonzero(keep), keys=keys[keep]))
     if dropped:
@@ -80,14 +82,18 @@ def _pointing(pieces: list[Piece]) -> dict[str, Callable[[], NDArray[Any]]]:
 def _trigger(file: DL1File, keys: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
     ids, columns = file.trigger
     rows = match(keys, ids)
-    return {name: np.where(rows < 0, -1, values[rows]) for name, values in columns.items()}
+    return {name: taken(values, rows) for name, values in columns.items()}
 
 
 def _truth(file: DL1File, keys: NDArray[np.int64]) -> dict[str, Callable[[], NDArray[Any]]]:
     if not file.simulated:
         return {}
     names = file.shower[1]
-    return {name: (lambda name=name: file.truth(keys)[name]) for name in names}
+
+    def read(name: str) -> NDArray[Any]:
+        return file.truth(keys, name)
+
+    return {name: partial(read, name) for name in names}
 
 
 def _parameters(pieces: list[Piece]) -> dict[str, Callable[[], NDArray[Any]]]:
@@ -106,7 +112,7 @@ def _parameters(pieces: list[Piece]) -> dict[str, Callable[[], NDArray[Any]]]:
             parts.append(np.where(rows < 0, np.nan, values[rows] if len(values) else np.nan))
         return np.concatenate(parts)
 
-    return {name: (lambda name=name: read(name)) for name in names}
+    return {name: partial(read, name) for name in names}
 
 
 __all__ = ["Piece", "find_pieces", "image_table"]

@@ -203,7 +203,7 @@ def _checked_channels(channels: Sequence[str]) -> tuple[str, ...]:
 
 
 def _by_event(images: EventTable) -> EventTable:
-    """One row an event of the subarray, with the rows of its images; columns of an event are those of its first image."""
+    """One row an event of the subarray, with its images; columns of an event are those of its first image."""
     order = np.lexsort((images["tel_id"], images["event_id"], images["obs_id"]))
     images = images.take(order)
     keys = np.column_stack([images["obs_id"], images["event_id"]])

@@ -1,5 +1,0 @@
-"""placeholder"""
-
-
-def write_dl2(*a, **k):
-    return []

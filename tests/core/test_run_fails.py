@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import hdf5plugin  # noqa: F401
+import pytest
+import torch
+from runs import EXAMPLES
+from runs import TESTS
+from runs import read
+from runs import record
+from runs import run
+from runs import run_apart
+from runs import run_folders
+from runs import write_settings
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_weights_are_touched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = """
+class Exploding:
+    steps = 0
+
+    def __init__(self, *, task):
+        pass
+
+    def __call__(self, prediction, truth):
+        Exploding.steps += 1
+        return (prediction - truth).abs().mean(dim=1) * (float("nan") if Exploding.steps == 3 else 1.0)
+"""
+    settings = write_settings(tmp_path, head, losses="{'energy': ref(Exploding)}", validation="0", test="0")
+    assert run(settings) == 3
+    error = capsys.readouterr().err
+    assert "the loss of energy is not finite at step 3" in error
+    folder = run_folders(settings)[0]
+    listed = read(folder / "non_finite.json")
+    assert listed["step"] == 3
+    assert {"obs_id", "event_id", "tel_id"} <= set(listed["events"][0])
+    assert record(settings)["status"] == "failed"
+    assert record(settings)["weights_sha256"] is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "text"),
+    [
+        ({"filters": "[ref('core.intensity', minimum=1e9)]"}, 4, "no event is left after the cuts"),
+        ({"data": "ref('core.dl1', paths=DATA + 'gamma_mono*.h5', cameras='CHEC')"}, 2, "is called 'CHEC'"),
+        ({"data": "ref('core.dl1', paths=DATA + 'gamma_mono*.h5')"}, 2, "a mono network takes one geometry"),
+        ({"data": "ref('core.dl1', paths=DATA + 'nothing.h5')"}, 2, "there is no file"),
+        ({"network": "ref('core.cnn2d', channels=[4] * 9)"}, 2, "cannot be halved 9 times"),
+        ({"device": "'cuda:7'"}, 2, "device: cannot use 'cuda:7'"),
+        ({"transforms": "[]"}, 2, "wants images on a grid, but NectarCam has hexagonal pixels"),
+        ({"targets": "{'particle': ref('core.particle', classes=['gamma', 'iron'])}"}, 2, "without a class: 101"),
+    ],
+)  # fmt: skip
+def test_wrong_input_is_one_message_and_no_run_folder_that_looks_finished(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: dict[str, str], code: int, text: str
+) -> None:
+    path = write_settings(tmp_path, **settings)
+    assert run(path) == code
+    assert text in capsys.readouterr().err
+    assert all(read(f / "run.json")["status"] == "failed" for f in run_folders(path))
+
+
+def damaged(folder: Path, what: str) -> Path:
+    """A file of bad data."""
+    path = folder / "bad.h5"
+    content = bytearray((EXAMPLES / "gamma_mono_trigger.dl1.h5").read_bytes())
+    if what == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif what == "text":
+        path.write_text("not HDF5")
+    elif what == "empty":
+        path.touch()
+    elif what == "other":
+        with h5py.File(path, "w") as h5:
+            h5["x"] = [1, 2, 3]
+    else:
+        path.write_bytes(content)
+        with h5py.File(path, "r+") as h5:
+            _damage(h5, what)
+    return path
+
+
+def _damage(h5: h5py.File, what: str) -> None:
+    if what == "no images":
+        del h5["dl1/event/telescope/images"]
+    elif what == "nan truth":
+        table = h5["simulation/event/subarray/shower"]
+        rows = table[:]
+        rows["true_energy"][:] = float("nan")
+        table[:] = rows
+    elif what == "flipped":
+        table = h5["dl1/event/telescope/images/tel_005"]
+        info = table.id.get_chunk_info(0)
+        h5.flush()
+        with Path(h5.filename).open("r+b") as stream:
+            stream.seek(info.byte_offset + info.size // 2)
+            byte = stream.read(1)
+            stream.seek(-1, 1)
+            stream.write(bytes([byte[0] ^ 0xFF]))
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("truncated", "bad.h5 is truncated"),
+        ("text", "is not an HDF5 file"),
+        ("empty", "is not an HDF5 file"),
+        ("other", "is HDF5, but not ctapipe DL1"),
+        ("no images", "has DL1 parameters but no images"),
+        ("nan truth", "have no finite true_energy"),
+        ("flipped", "the data are damaged"),
+    ],
+)
+def test_bad_files_are_one_message_and_exit_code_4(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str, text: str
+) -> None:
+    path = damaged(tmp_path, what)
+    data = f"ref('core.dl1', paths={str(path)!r}, cameras='NectarCam')"
+    settings = write_settings(tmp_path, data=data, losses="{'energy': ref('core.l1')}")
+    assert run(settings) == 4
+    error = capsys.readouterr().err
+    assert text in error
+    assert "Traceback" not in error
+    assert all(read(f / "run.json")["status"] == "failed" for f in run_folders(settings))
+
+
+def test_nan_pixels_become_zero_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = damaged(tmp_path, "whole")
+    with h5py.File(path, "r+") as h5:
+        table = h5["dl1/event/telescope/images/tel_005"]
+        rows = table[:]
+        rows["image"][0, 5:9] = float("nan")
+        table[:] = rows
+    data = f"ref('core.dl1', paths={str(path)!r}, cameras='NectarCam')"
+    settings = write_settings(tmp_path, data=data, losses="{'energy': ref('core.l1')}")
+    assert run(settings) == 0
+    assert "bad.h5: 4 pixels have no finite value; they became 0" in capsys.readouterr().err
+
+
+def test_lstchain_files_are_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = TESTS / "lstchain-0.12.3_dl1_gamma_4LST.h5"
+    settings = write_settings(tmp_path, data=f"ref('core.dl1', paths={str(path)!r})")
+    assert run(settings) == 4
+    assert "is lstchain DL1" in capsys.readouterr().err
+
+
+def test_a_report_that_fails_does_not_lose_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = "def broken(run):\n    def report(results):\n        raise OSError('no ink')\n    return report\n"
+    settings = write_settings(tmp_path, head, reports="[ref(broken)]", epochs="1")
+    assert run(settings) == 0
+    assert "report broken failed: OSError: no ink" in capsys.readouterr().err
+    assert record(settings)["status"] == "finished"
+
+
+def test_an_exception_in_a_handler_fails_the_run(tmp_path: Path) -> None:
+    head = "def faulty(experiment):\n    def handle(engine):\n        raise RuntimeError('mine')\n    return handle\n"
+    head += "def swallow(experiment):\n    return lambda engine, error: None\n"
+    handlers = "[on('EXCEPTION_RAISED', ref(swallow)), on('EPOCH_COMPLETED', ref(faulty))]"
+    settings = write_settings(tmp_path, head, handlers=handlers)
+    with pytest.raises(RuntimeError, match="mine"):
+        run(settings)
+    assert record(settings)["status"] == "failed"
+    assert record(settings)["error"] == "RuntimeError: mine"
+
+
+def test_check_build_finds_parameters_of_all_components_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from gammalearn_core.cli import main
+
+    settings = write_settings(
+        tmp_path,
+        network="ref('core.cnn2d', chanels=[4])",
+        filters="[ref('core.intensity', minimum='50')]",
+        optimizer="ref('core.adamw', lr=True)",
+    )
+    assert main(["check", "--build", str(settings)]) == 2
+    error = capsys.readouterr().err
+    assert "unknown parameter 'chanels'" in error
+    assert "did you mean 'channels'?" in error
+    assert "minimum must be a number, got '50'" in error
+    assert not (tmp_path / "runs").exists()
+
+
+def test_check_build_says_when_all_is_sound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from gammalearn_core.cli import main
+
+    assert main(["check", "--build", str(write_settings(tmp_path))]) == 0
+    assert "settings, parameters and files are sound" in capsys.readouterr().out
+
+
+def test_a_settings_error_in_a_process_of_its_own_has_no_traceback(tmp_path: Path) -> None:
+    done = run_apart(write_settings(tmp_path, network="ref('core.cn2d')"))
+    assert done.returncode == 2
+    assert "did you mean 'core.cnn2d'?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_optimizer_and_schedule_may_be_classes_of_torch(tmp_path: Path) -> None:
+    head = "import torch\n"
+    settings = write_settings(
+        tmp_path,
+        head,
+        optimizer="ref(torch.optim.SGD, lr=0.1)",
+        schedule="ref(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.5)",
+    )
+    assert run(settings) == 0
+    state = torch.load(run_folders(settings)[0] / "checkpoints" / "last.pt", weights_only=True)
+    assert state["part:optimizer"]["param_groups"][0]["lr"] == pytest.approx(0.1 * 0.5**2)
+    experiment = read(run_folders(settings)[0] / "experiment.json")
+    assert experiment["optimizer"]["callable"] == "torch.optim.sgd:SGD"

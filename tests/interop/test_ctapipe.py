@@ -1,0 +1,170 @@
+"""DL2 files that we write, read by ctapipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import astropy.units as u
+import h5py
+import hdf5plugin  # noqa: F401
+import numpy as np
+import pytest
+from astropy.coordinates import AltAz
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
+from ctapipe.coordinates import TelescopeFrame
+from ctapipe.instrument import SubarrayDescription
+from ctapipe.io import TableLoader
+from ctapipe.io.metadata import read_reference_metadata
+
+from gammalearn_core.cli import main
+from gammalearn_core.data.sky import from_offset
+from gammalearn_core.data.sky import to_offset
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
+
+SETTINGS = f"""
+from gammalearn_core import Experiment, ref
+
+DATA = {str(EXAMPLES) + "/"!r}
+experiment = Experiment(
+    name="interop",
+    threads=1,
+    data=ref("core.dl1", paths=[DATA + "gamma_[mp]*.h5", DATA + "proton*.h5"], cameras={{cameras}}),
+    filters=[ref("core.intensity", minimum=50)],
+    transforms=[ref("core.log_charge"), ref("core.to_square", size=16)],
+    network=ref("core.cnn2d", channels=[4]),
+    losses={{losses}},
+    epochs=1,
+    test=0.4,
+    reports=[],
+)
+"""
+ALL = '{"particle": ref("core.cross_entropy"), "energy": ref("core.l1"), "direction": ref("core.l1")}'
+
+
+def predict(folder: Path, cameras: str, losses: str = ALL) -> list[Path]:
+    """DL2 files of a run."""
+    path = folder / "settings.py"
+    path.write_text(SETTINGS.format(cameras=repr(cameras), losses=losses), encoding="utf-8")
+    assert main(["run", str(path), "--logdir", str(folder / "runs")]) == 0
+    return sorted(folder.glob("runs/interop/*/predictions/*.h5"))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return predict(tmp_path_factory.mktemp("mst"), "NectarCam")
+
+
+@pytest.fixture(scope="module")
+def digicam(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    losses = '{"energy": ref("core.l1"), "direction": ref("core.l1")}'
+    (path,) = predict(tmp_path_factory.mktemp("sst"), "DigiCam", losses)
+    return path
+
+
+def telescope_events(path: Path) -> Table:
+    with TableLoader(path, focal_length_choice="EQUIVALENT") as loader:
+        return loader.read_telescope_events(dl1_parameters=False, dl2=True, simulated=True, true_parameters=False)
+
+
+def test_there_is_a_file_a_particle(files: list[Path]) -> None:
+    names = [p.name for p in files]
+    assert names[0] == "gamma.dl2.h5"
+    assert "proton.dl2.h5" in names
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_ctapipe_reads_the_predictions_with_their_units(digicam: Path) -> None:
+    events = telescope_events(digicam)
+    assert events["GammaLearnEnergy_tel_energy"].unit == u.TeV
+    assert events["GammaLearnDirection_tel_alt"].unit == u.deg
+    assert events["GammaLearnDirection_tel_az"].unit == u.deg
+    assert events["GammaLearnEnergy_tel_is_valid"].dtype == bool
+    valid = events["GammaLearnEnergy_tel_is_valid"]
+    assert valid.any()
+    assert not valid.all()
+    assert np.isfinite(events["GammaLearnEnergy_tel_energy"][valid]).all()
+    assert np.isnan(events["GammaLearnEnergy_tel_energy"][~valid]).all()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_gammaness_is_a_probability_of_gammas(files: list[Path]) -> None:
+    for path in files:
+        events = telescope_events(path)
+        if "GammaLearnParticle_tel_prediction" in events.colnames:
+            gammaness = events["GammaLearnParticle_tel_prediction"][events["GammaLearnParticle_tel_is_valid"]]
+            assert ((gammaness >= 0) & (gammaness <= 1)).all()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_row_of_the_test_showers_is_there_once_in_trigger_order(digicam: Path) -> None:
+    run = json.loads((digicam.parents[1] / "run.json").read_text())
+    events = telescope_events(digicam)
+    keys = list(zip(events["obs_id"], events["event_id"], events["tel_id"], strict=True))
+    assert len(set(keys)) == len(keys)
+    assert int(events["GammaLearnEnergy_tel_is_valid"].sum()) == run["splits"]["test"]["samples"]
+    with h5py.File(digicam) as h5:
+        trigger = h5["dl1/event/telescope/trigger"][:]
+        for name, table in h5["dl2/event/telescope/energy/GammaLearnEnergy"].items():
+            rows = trigger[trigger["tel_id"] == int(name[4:])]
+            assert (rows["event_id"] == table["event_id"][:]).all()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_only_showers_of_the_test_split_are_in_the_file(digicam: Path) -> None:
+    with h5py.File(EXAMPLES / "gamma_prod4_sst1m.dl1.h5") as whole, h5py.File(digicam) as part:
+        before = {tuple(r) for r in whole["simulation/event/subarray/shower"][["obs_id", "event_id"]]}
+        after = {tuple(r) for r in part["simulation/event/subarray/shower"][["obs_id", "event_id"]]}
+        trigger = {tuple(r) for r in part["dl1/event/subarray/trigger"][["obs_id", "event_id"]]}
+    assert after < before
+    assert after == trigger
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_number_of_showers_is_scaled_to_the_split(digicam: Path) -> None:
+    with TableLoader(EXAMPLES / "gamma_prod4_sst1m.dl1.h5") as loader:
+        before = loader.read_simulation_configuration()["n_showers"][0]
+    with TableLoader(digicam, focal_length_choice="EQUIVALENT") as loader:
+        configuration = loader.read_simulation_configuration()
+        thrown = loader.read_shower_distribution()["n_entries"].sum()
+    assert configuration["n_showers"][0] == round(0.4 * before)
+    with h5py.File(EXAMPLES / "gamma_prod4_sst1m.dl1.h5") as h5:
+        entries = h5["simulation/service/shower_distribution"]["n_entries"].sum()
+    assert thrown == pytest.approx(0.4 * entries, rel=0.2)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_ctapipe_reads_the_instrument_and_the_reference_metadata(digicam: Path) -> None:
+    subarray = SubarrayDescription.from_hdf(digicam)
+    assert len(subarray) == 70
+    assert subarray == SubarrayDescription.from_hdf(EXAMPLES / "gamma_prod4_sst1m.dl1.h5")
+    metadata = read_reference_metadata(digicam)
+    metadata = metadata if isinstance(metadata, dict) else metadata.to_dict()
+    assert metadata["CTA PRODUCT DATA LEVELS"] == "DL2"
+    assert metadata["CTA ACTIVITY SOFTWARE NAME"] == "gammalearn-core"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_predicted_directions_are_near_the_pointing_and_right_ones_would_be_exact(digicam: Path) -> None:
+    events = telescope_events(digicam)
+    valid = events["GammaLearnDirection_tel_is_valid"]
+    alt = events["GammaLearnDirection_tel_alt"][valid].to_value(u.deg)
+    assert (np.abs(alt - 70) < 20).all()
+
+
+@pytest.mark.parametrize("az0", [0.0, 123.4, 359.9])
+@pytest.mark.parametrize("alt0", [20.0, 70.0, 89.0])
+def test_offsets_are_those_of_ctapipes_telescope_frame(alt0: float, az0: float) -> None:
+    rng = np.random.default_rng(0)
+    alt, az = alt0 + rng.uniform(-0.9, 0.9, 50), az0 + rng.uniform(-5, 5, 50)
+    pointing = AltAz(alt=alt0 * u.deg, az=az0 * u.deg)
+    frame = TelescopeFrame(telescope_pointing=pointing)
+    theirs = SkyCoord(alt=alt * u.deg, az=az * u.deg, frame=AltAz()).transform_to(frame)
+    lon, lat = to_offset(alt, az, alt0, az0)
+    np.testing.assert_allclose(lon, theirs.fov_lon.to_value(u.deg), atol=1e-9)
+    np.testing.assert_allclose(lat, theirs.fov_lat.to_value(u.deg), atol=1e-9)
+    back_alt, back_az = from_offset(lon, lat, alt0, az0)
+    np.testing.assert_allclose(back_alt, alt, atol=1e-9)
+    np.testing.assert_allclose((back_az - az + 180) % 360 - 180, 0, atol=1e-9)
