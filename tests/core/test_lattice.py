@@ -159,7 +159,7 @@ def test_flashcam_of_another_production_has_the_same_axes(camera: Camera, open_d
 def test_the_angle_follows_a_rotation_but_for_the_choice_of_the_axis(camera: Camera, degrees: float) -> None:
     geometry = camera("VERITAS")
     difference = find_lattice(*turned(geometry, degrees)).angle - geometry.lattice.angle - degrees
-    assert (difference + 30) % 60 - 30 == pytest.approx(0, abs=1e-6)
+    assert (difference + 30) % 60 - 30 == pytest.approx(0, abs=0.02)
 
 
 def test_pixels_in_disorder_have_no_lattice_but_neighbours() -> None:
