@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.logging import RichHandler
 
 from gammalearn_core.data.specs import InputSpec
 from gammalearn_core.data.specs import OutputSpec
@@ -23,6 +22,7 @@ from gammalearn_core.engine.folder import latest_run
 from gammalearn_core.engine.folder import new_run_folder
 from gammalearn_core.engine.folder import write_text
 from gammalearn_core.engine.loop import Loop
+from gammalearn_core.engine.messages import messages
 from gammalearn_core.engine.prepare import describe_split
 from gammalearn_core.engine.prepare import fit_transforms
 from gammalearn_core.engine.prepare import prepare
@@ -95,7 +95,7 @@ def run(file: SettingsFile, registry: Registry, *, logdir: Path, fresh: bool = F
 
 def _run(file: SettingsFile, built: Built, folder: RunFolder, description: dict[str, Any], sha256: str) -> None:
     shown = console()
-    with _logging(folder, shown), StopRequest() as stop, _status(file, built, folder, sha256) as record:
+    with messages(folder, shown), StopRequest() as stop, _status(file, built, folder, sha256) as record:
         _log.info("run folder %s", folder.path)
         running = prepare(built, folder, stop)
         try:
@@ -165,33 +165,6 @@ def _load_best(running: RunningExperiment) -> None:
         last = running.folder.checkpoints / checkpoint.LAST
         if last.is_file():
             shutil.copyfile(last, path)
-
-
-@contextmanager
-def _logging(folder: RunFolder, shown: Any) -> Iterator[None]:
-    """Messages go to the terminal and, with times and more detail, to ``log.txt``."""
-    logger = logging.getLogger("gammalearn_core")
-    to_file = logging.FileHandler(folder.log, encoding="utf-8")
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    to_terminal: logging.Handler
-    if shown.is_terminal:
-        to_terminal = RichHandler(console=shown, show_path=False, show_time=False, show_level=False, markup=False)
-    else:
-        to_terminal = logging.StreamHandler(shown.file)
-    to_terminal.setLevel(logging.INFO)
-    level, propagate = logger.level, logger.propagate
-    logger.setLevel(logging.DEBUG)
-    logger.propagate = False
-    logger.addHandler(to_file)
-    logger.addHandler(to_terminal)
-    try:
-        yield
-    finally:
-        for handler in (to_file, to_terminal):
-            logger.removeHandler(handler)
-        to_file.close()
-        logger.setLevel(level)
-        logger.propagate = propagate
 
 
 def _summary(error: BaseException) -> str:

@@ -22,7 +22,7 @@ FILES = ("gamma_prod4_sst1m", "gamma_prod4_astri", "proton_prod6_run1_v7", "prot
 
 def simulated(n: int, *, primary: int = 0, obs_id: int = 1) -> EventTable:
     """Each shower is used for two events, as in simulations."""
-    rng = np.random.default_rng(n)
+    rng = np.random.default_rng(1)
     energy, alt, az = (np.repeat(rng.uniform(1, 80, n), 2) for _ in range(3))
     ids = {"obs_id": np.full(2 * n, obs_id), "event_id": np.arange(2 * n)}
     truth = {"true_energy": energy, "true_alt": alt, "true_az": az}
