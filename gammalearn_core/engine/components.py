@@ -21,6 +21,7 @@ from gammalearn_core.errors import GammalearnError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.errors import UnknownComponentError
+from gammalearn_core.plugin.names import LOCAL
 from gammalearn_core.plugin.records import RECORDS
 from gammalearn_core.plugin.records import Component
 from gammalearn_core.plugin.records import Loader
@@ -111,11 +112,13 @@ class Part:
         """The component as plain data, as it is kept with a run."""
         if isinstance(self.ref.target, str):
             plugin = registry.plugin_of(self.ref.target)
-            head = {
+            head: dict[str, Any] = {
                 "component": registry.current_id(self.ref.target),
                 "distribution": plugin.distribution,
                 "version": plugin.version,
             }
+            if plugin.name == LOCAL:
+                head["source_sha256"] = _source_sha256(self.target)
         else:
             head = _describe_callable(self.ref.target)
         return head | {"parameters": plain(self.resolved)}

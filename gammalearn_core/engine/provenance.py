@@ -86,7 +86,8 @@ def settings_sha256(description: dict[str, Any]) -> str:
 
 def _without_versions(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _without_versions(v) for k, v in value.items() if k not in ("version", "distribution")}
+        dropped = ("version", "distribution") if "component" in value else ()
+        return {k: _without_versions(v) for k, v in value.items() if k not in dropped}
     if isinstance(value, list):
         return [_without_versions(v) for v in value]
     return value

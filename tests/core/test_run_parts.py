@@ -186,6 +186,37 @@ def test_a_change_in_a_component_of_the_settings_file_starts_another_run(tmp_pat
     assert len(run_folders(settings)) == 2
 
 
+def test_a_change_in_a_plugin_of_the_settings_file_starts_another_run(tmp_path: Path) -> None:
+    head = """
+from gammalearn_core import Filter
+
+
+@hookimpl
+def gammalearn_filters():
+    yield Filter(name="mine", target=f"{__name__}:mine", summary="Everything above a bound")
+
+
+def mine():
+    return lambda events: events["true_energy"] > BOUND
+"""
+    settings = write_settings(tmp_path, head.replace("BOUND", "0"), filters="[ref('local.mine')]", epochs="1")
+    assert run(settings) == 0
+    write_settings(tmp_path, head.replace("BOUND", "-1"), filters="[ref('local.mine')]", epochs="1")
+    assert run(settings) == 0
+    assert len(run_folders(settings)) == 2
+
+
+def test_a_parameter_named_version_is_part_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "keeping.py").write_text("def keep(version):\n    return lambda events: events['true_energy'] > 0\n")
+    settings = write_settings(tmp_path, "from keeping import keep\n", filters="[ref(keep, version=1)]", epochs="1")
+    before = settings.read_text()
+    assert run(settings) == 0
+    settings.write_text(before.replace("version=1", "version=2"))
+    assert run(settings) == 0
+    parameters = [read(f / "experiment.json")["filters"][0]["parameters"] for f in run_folders(settings)]
+    assert sorted(p["version"] for p in parameters) == [1, 2]
+
+
 def test_protons_do_not_take_part_in_the_regressions(tmp_path: Path) -> None:
     head = """
 SEEN = []

@@ -82,7 +82,7 @@ def choose(
     SettingsError
         None is left, a name means nothing here, or a mono data set would have several geometries.
     """
-    chosen = cameras if names is None else [c for c in cameras if any(c.answers_to(n) for n in names)]
+    chosen = cameras if names is None else _named(cameras, list(names))
     for name in names or ():
         if not any(c.answers_to(name) for c in cameras):
             hint = suggest(name, [n for c in cameras for n in (c.key, *c.geometry.aliases, *c.types)])
@@ -101,6 +101,12 @@ def choose(
         what = f"a mono network takes one geometry; choose one, such as cameras={chosen[0].key!r}"
         raise _choice_error("cameras", what, chosen)
     return chosen
+
+
+def _named(cameras: list[Camera], names: list[str]) -> list[Camera]:
+    """Cameras that are meant: a key means one, any other name all that have it."""
+    keys = {c.key for c in cameras}
+    return [c for c in cameras if c.key in names or any(n not in keys and c.answers_to(n) for n in names)]
 
 
 def _choice_error(setting: str, what: str, cameras: list[Camera]) -> SettingsError:

@@ -1,0 +1,218 @@
+"""Files that are damaged or not what they were taken for: an error that names the file, the table and the rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from gammalearn_core import DataError
+from gammalearn_core import SettingsError
+from gammalearn_core.builtin.loaders.dl1 import DL1Source
+
+Copy = Callable[..., Path]
+Open = Callable[..., DL1Source]
+
+IMAGES = "/dl1/event/telescope/images"
+SHOWER = "/simulation/event/subarray/shower"
+
+
+def message_of(open_dl1: Open, path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        open_dl1(path)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def flip_a_byte(path: Path, table: str) -> None:
+    """Damage the first chunk of a table."""
+    with h5py.File(path) as file:
+        chunk = file[table].id.get_chunk_info(0)
+    with path.open("r+b") as stream:
+        stream.seek(chunk.byte_offset + chunk.size // 2)
+        byte = stream.read(1)[0]
+        stream.seek(-1, os.SEEK_CUR)
+        stream.write(bytes([byte ^ 0xFF]))
+
+
+@pytest.mark.parametrize("part", [0.3, 0.9])
+def test_a_truncated_file_is_said_to_be_truncated(copy_of: Copy, open_dl1: Open, part: float) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    os.truncate(path, int(path.stat().st_size * part))
+    assert message_of(open_dl1, path) == f"{path} is truncated: it ends too early"
+
+
+def test_a_file_that_is_not_hdf5_is_an_error(open_dl1: Open, tmp_path: Path) -> None:
+    path = tmp_path / "text.h5"
+    path.write_text("not HDF5")
+    assert "cannot be opened as HDF5" in message_of(open_dl1, path)
+
+
+def test_a_file_that_is_not_there_is_an_error(open_dl1: Open, tmp_path: Path) -> None:
+    assert "cannot be opened as HDF5" in message_of(open_dl1, tmp_path / "none.h5")
+
+
+def test_an_empty_file_is_an_error(open_dl1: Open, tmp_path: Path) -> None:
+    path = tmp_path / "empty.h5"
+    path.touch()
+    message_of(open_dl1, path)
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (["/something"], "is HDF5, but not ctapipe DL1: it has no /dl1/event/telescope/images"),
+        (["/dl1/event/telescope/parameters"], "has DL1 parameters but no images: run ctapipe-process"),
+        (["/dl2/event"], "is a DL2 file without images"),
+        (["/r1/event/telescope"], "has waveforms but no images: run ctapipe-process"),
+        (["/r0/event/telescope"], "has waveforms but no images: run ctapipe-process"),
+        ([IMAGES], "is written in data model unknown; this reads v4 to v7"),
+    ],
+)
+def test_other_hdf5_files_are_told_apart(open_dl1: Open, tmp_path: Path, groups: list[str], message: str) -> None:
+    path = tmp_path / "other.h5"
+    with h5py.File(path, "w") as file:
+        for group in groups:
+            file.create_group(group)
+    assert message_of(open_dl1, path).startswith(f"{path} {message}")
+
+
+def test_lstchain_files_are_recognised(open_dl1: Open) -> None:
+    path = Path(__file__).parents[1] / "data" / "lstchain-0.12.3_dl1_gamma_4LST.h5"
+    assert message_of(open_dl1, path) == f"{path} is lstchain DL1, which this version does not read"
+
+
+def test_a_file_whose_images_were_left_out_is_recognised(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        del file[IMAGES]
+    assert "has DL1 parameters but no images" in message_of(open_dl1, path)
+
+
+@pytest.mark.parametrize("version", ["v3.0.0", "v8.0.0", "v10.1.0", "x"])
+def test_an_unknown_data_model_is_refused(copy_of: Copy, open_dl1: Open, version: str) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        file.attrs["CTA PRODUCT DATA MODEL VERSION"] = version
+    assert f"is written in data model {version}; this reads v4 to v7" in message_of(open_dl1, path)
+
+
+@pytest.mark.parametrize("version", ["v4.0.0", "v7.6.0"])
+def test_minor_versions_of_the_data_model_do_not_matter(copy_of: Copy, open_dl1: Open, version: str) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        file.attrs["CTA PRODUCT DATA MODEL VERSION"] = version
+    assert len(open_dl1(path).events) == 10
+
+
+def test_a_flipped_byte_among_the_images_names_file_table_and_rows(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    flip_a_byte(path, f"{IMAGES}/tel_003")
+    message = message_of(open_dl1, path)
+    assert f"{path}, table {IMAGES}/tel_003, rows 0 to 2: the data are damaged" in message
+    assert "copy the file again, or leave it out" in message
+
+
+def test_a_flipped_byte_in_the_truth_names_file_and_table(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_prod4_sst1m")
+    flip_a_byte(path, SHOWER)
+    assert f"table {SHOWER}, rows 0 to " in message_of(open_dl1, path)
+
+
+def test_damage_that_comes_while_reading_names_the_rows_of_the_block(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        table = file[IMAGES]["tel_001"]
+        rows, attributes = table[:], dict(table.attrs)
+        del file[IMAGES]["tel_001"]
+        new = file[IMAGES].create_dataset("tel_001", data=rows, chunks=(1,), maxshape=(None,), fletcher32=True)
+        new.attrs.update(attributes)
+    source = open_dl1(path, telescopes=[1])
+    flip_a_byte(path, f"{IMAGES}/tel_001")
+    source.close()
+    with pytest.raises(DataError, match=r"tel_001, rows 0 to 3: the data are damaged"):
+        open_dl1(path, telescopes=[1]).read(np.arange(3))
+
+
+def test_an_event_that_is_simulated_twice_is_an_error(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        rows = file[SHOWER][:]
+        rows["event_id"][1] = rows["event_id"][0]
+        file[SHOWER][:] = rows
+    assert message_of(open_dl1, path).endswith(f"table {SHOWER}: some (obs_id, event_id) stand there twice")
+
+
+def test_a_missing_pointing_is_an_error_when_it_is_needed(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        del file["/configuration/telescope/pointing"]
+    with pytest.raises(DataError, match="copy.dl1.h5 does not say where telescope 1 points to: none of /configuration"):
+        open_dl1(path).read(np.arange(1))
+
+
+def test_a_pointing_of_another_observation_is_an_error(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        table = file["/configuration/telescope/pointing/tel_002"]
+        rows = table[:]
+        rows["obs_id"] = 99
+        table[:] = rows
+    with pytest.raises(DataError, match="tel_002: no pointing for obs_id 8"):
+        _ = open_dl1(path).events["pointing_alt"]
+
+
+@pytest.mark.parametrize("table", ["subarray/layout", "telescope/optics", "telescope/camera/geometry_0"])
+def test_a_file_that_does_not_describe_its_instrument_is_an_error(copy_of: Copy, open_dl1: Open, table: str) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        del file[f"/configuration/instrument/{table}"]
+    assert f"has no table /configuration/instrument/{table}" in message_of(open_dl1, path)
+
+
+def test_a_file_without_a_trigger_table_is_an_error(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        del file["/dl1/event/subarray/trigger"]
+    assert "has no table /dl1/event/subarray/trigger" in message_of(open_dl1, path)
+
+
+def test_images_that_do_not_fit_their_camera_are_an_error(copy_of: Copy, open_dl1: Open) -> None:
+    path, table = copy_of("gamma_4lst_lasercal"), "/configuration/instrument/telescope/camera/geometry_0"
+    with h5py.File(path, "r+") as file:
+        rows, attributes = file[table][:-5], dict(file[table].attrs)
+        del file[table]
+        file.create_dataset(table, data=rows).attrs.update(attributes)
+    assert "have not as many pixels as their cameras" in message_of(open_dl1, path)
+
+
+def test_images_of_a_telescope_that_the_layout_lacks_are_an_error(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        file.move(f"{IMAGES}/tel_004", f"{IMAGES}/tel_104")
+    assert "telescopes with images that the subarray's layout does not have" in message_of(open_dl1, path)
+
+
+def test_a_file_without_any_image_is_an_error(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        for name in list(file[IMAGES]):
+            del file[IMAGES][name]
+    with pytest.raises(DataError, match="no telescope has images"):
+        open_dl1(path)
+
+
+@pytest.mark.parametrize(("params", "error"), [({}, DataError), ({"cameras": "zzz"}, SettingsError)])
+def test_no_file_stays_open_after_an_error(
+    copy_of: Copy, open_dl1: Open, tmp_path: Path, params: dict[str, str], error: type[Exception]
+) -> None:
+    good, bad = copy_of("gamma_4lst_lasercal"), tmp_path / "bad.h5"
+    bad.write_text("not HDF5")
+    with pytest.raises(error):
+        open_dl1(good, *([] if params else [bad]), **params)
+    with h5py.File(good, "r+"):
+        pass

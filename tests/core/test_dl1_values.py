@@ -1,0 +1,256 @@
+"""What ``core.dl1`` makes of the values in a file: truth, pixels without a value, fixed point, blocks and memory."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tables
+import torch
+from numpy.typing import NDArray
+
+from gammalearn_core.api import Batch
+from gammalearn_core.builtin.loaders.dl1 import DL1Source
+
+Copy = Callable[..., Path]
+Find = Callable[[str], Path]
+Open = Callable[..., DL1Source]
+Whole = Callable[[DL1Source], Batch]
+
+IMAGES = "/dl1/event/telescope/images"
+SHOWER = "/simulation/event/subarray/shower"
+
+
+def rewrite(file: h5py.File, path: str, rows: NDArray[np.void]) -> h5py.Dataset:
+    """A table with other rows but the same attributes."""
+    attributes = dict(file[path].attrs)
+    del file[path]
+    table = file.create_dataset(path, data=rows, chunks=(4,), maxshape=(None,), fletcher32=True)
+    table.attrs.update(attributes)
+    return table
+
+
+def change(path: Path, table: str, **values: object) -> None:
+    """Set columns of a table in place."""
+    with h5py.File(path, "r+") as file:
+        rows = file[table][:]
+        for name, value in values.items():
+            rows[name] = value
+        file[table][:] = rows
+
+
+def test_truth_is_found_by_id_and_not_by_position(find: Find, copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_prod4_sst1m")
+    with h5py.File(path, "r+") as file:
+        rows = file[SHOWER][:]
+        rewrite(file, SHOWER, rows[np.random.default_rng(1).permutation(len(rows))])
+    before, after = (open_dl1(p).events for p in (find("gamma_prod4_sst1m"), path))
+    for name in ("true_energy", "true_alt", "true_core_x", "true_shower_primary_id"):
+        np.testing.assert_array_equal(after[name], before[name])
+
+
+def test_truth_is_that_of_the_event(find: Find, open_dl1: Open) -> None:
+    events = open_dl1("gamma_prod4_sst1m").events
+    with h5py.File(find("gamma_prod4_sst1m")) as file:
+        energy = {int(row["event_id"]): float(row["true_energy"]) for row in file[SHOWER][:]}
+    assert events["true_energy"].tolist() == [energy[int(e)] for e in events["event_id"]]
+
+
+def test_an_event_that_is_not_in_the_shower_table_has_no_truth(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        rewrite(file, SHOWER, file[SHOWER][:][[0, 2]])
+    events = open_dl1(path, level="subarray").events
+    assert np.isnan(events["true_energy"]).tolist() == [False, True, False]
+    assert events["true_shower_primary_id"].tolist() == [0, -1, 0]
+
+
+def test_a_file_without_showers_is_read_and_has_no_truth(copy_of: Copy, open_dl1: Open, whole: Whole) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        del file["/simulation"]
+    source = open_dl1(path)
+    assert len(whole(source)) == 10
+    assert not [n for n in source.events.names if n.startswith("true_")]
+
+
+def test_a_telescope_without_a_table_costs_no_image_of_the_others(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        lost = len(file[IMAGES]["tel_002"])
+        del file[IMAGES]["tel_002"]
+    assert lost > 0
+    assert len(open_dl1(path, level="subarray").events.images) == 10 - lost
+
+
+def test_a_table_without_rows_is_no_camera(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        rewrite(file, f"{IMAGES}/tel_002", file[IMAGES]["tel_002"][:0])
+    assert set(open_dl1(path).events["tel_id"].tolist()) == {1, 3, 4}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_pixel_without_a_value_becomes_0_in_all_channels(copy_of: Copy, open_dl1: Open, value: float) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        rows = file[IMAGES]["tel_001"][:]
+        rows["image"][1, 5] = value
+        rows["image_mask"][1, 5] = 1
+        rows["peak_time"][1, 5] = 7
+        file[IMAGES]["tel_001"][:] = rows
+    channels = ["valid", "image", "peak_time", "image_mask"]
+    pixels = open_dl1(path, telescopes=[1], channels=channels).read(np.arange(3)).mono.pixels
+    assert pixels.isfinite().all()
+    assert pixels[1, :, 5].tolist() == [0, 0, 0, 0]
+    assert pixels[:, 0].sum() == pixels[:, 0].numel() - 1
+
+
+def test_pixels_without_a_value_are_counted_in_a_warning_that_names_the_file(
+    copy_of: Copy, open_dl1: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        rows = file[IMAGES]["tel_001"][:]
+        rows["image"][1, [5, 6]] = np.nan
+        rows["peak_time"][0, 9] = np.nan
+        file[IMAGES]["tel_001"][:] = rows
+    source = open_dl1(path, telescopes=[1], buffer_mb=0)
+    for _ in range(3):
+        assert source.read(np.arange(3)).mono.pixels.isfinite().all()
+    source.close()
+    assert [r.getMessage() for r in caplog.records] == [f"{path}: 3 pixels have no finite value; they became 0"]
+
+
+def test_a_file_in_which_all_pixels_have_values_gives_no_warning(
+    open_dl1: Open, whole: Whole, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = open_dl1("gamma_4lst_lasercal")
+    whole(source)
+    source.close()
+    assert not caplog.records
+
+
+def test_invalid_images_are_left_out_with_a_warning(
+    copy_of: Copy, open_dl1: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    change(path, f"{IMAGES}/tel_001", is_valid=[1, 0, 1])
+    events = open_dl1(path, telescopes=[1]).events
+    assert events["event_id"].tolist() == [100, 104]
+    assert f"{path}: 1 images are left out, invalid or of calibration events" in caplog.text
+
+
+def test_calibration_events_are_left_out(copy_of: Copy, open_dl1: Open, caplog: pytest.LogCaptureFixture) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    change(path, "/dl1/event/subarray/trigger", event_type=[32, 2, 32])
+    assert open_dl1(path, level="subarray").events["event_id"].tolist() == [100, 104]
+    assert "4 images are left out" in caplog.text
+
+
+def test_images_without_a_trigger_are_kept(copy_of: Copy, open_dl1: Open) -> None:
+    path, trigger = copy_of("gamma_4lst_lasercal"), "/dl1/event/subarray/trigger"
+    with h5py.File(path, "r+") as file:
+        rewrite(file, trigger, file[trigger][:0])
+    events = open_dl1(path, level="subarray").events
+    assert len(events) == 3
+    assert set(events["event_type"].tolist()) == set(events["multiplicity"].tolist()) == {-1}
+
+
+def test_fixed_point_numbers_are_decoded(copy_of: Copy, open_dl1: Open) -> None:
+    """The attributes are those that ctapipe 0.28.0 writes for FixedPointColumnTransform(10, 5, float32, int32)."""
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        rows = file[IMAGES]["tel_001"][:]
+        dtype = [(n, np.int32, (1855,)) if n == "image" else (n, rows.dtype[n]) for n in rows.dtype.names]
+        coded = np.empty(len(rows), dtype=dtype)
+        for name in set(rows.dtype.names) - {"image"}:
+            coded[name] = rows[name]
+        coded["image"] = np.round(rows["image"] * 10) + 5
+        coded["image"][0, :4] = [2**31 - 1, -(2**31), -(2**31) + 1, 25]
+        table = rewrite(file, f"{IMAGES}/tel_001", coded)
+        facts = {"TRANSFORM": np.bytes_(b"fixed_point"), "TRANSFORM_DTYPE": np.bytes_(b"float32")}
+        facts |= {"TRANSFORM_SCALE": 10, "TRANSFORM_OFFSET": 5}
+        facts |= {"NAN_VALUE": -(2**31) + 1, "POSINF_VALUE": 2**31 - 1, "NEGINF_VALUE": -(2**31)}
+        table.attrs.update({f"CTAFIELD_3_{key}": value for key, value in facts.items()})
+    batch = open_dl1(path, telescopes=[1], channels=["image", "valid"]).read(np.arange(3))
+    assert batch.mono.pixels[0, :, :4].tolist() == [[0, 0, 0, 2], [0, 0, 0, 1]]
+    np.testing.assert_allclose(batch.mono.pixels[1:, 0], rows["image"][1:], atol=0.0501)
+    assert rows["image"].max() > 10
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("GeV", 1e-3), ("TeV", 1.0)])
+def test_energies_are_in_tev_whatever_the_file_has(copy_of: Copy, open_dl1: Open, unit: str, factor: float) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        table = file[SHOWER]
+        table.attrs[f"CTAFIELD_{table.dtype.names.index('true_energy')}_UNIT"] = np.bytes_(unit)
+    np.testing.assert_allclose(open_dl1(path).events["true_energy"], 1.36864829 * factor, rtol=1e-6)
+
+
+class Payload:
+    """Makes a directory when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (self.path,)
+
+
+def test_a_pickle_in_an_attribute_is_never_executed(
+    copy_of: Copy, open_dl1: Open, whole: Whole, tmp_path: Path
+) -> None:
+    path, trap = copy_of("gamma_4lst_lasercal"), tmp_path / "executed"
+    nodes = (SHOWER, "/dl1/event/subarray/trigger", f"{IMAGES}/tel_001")
+    with h5py.File(path, "r+") as file:
+        for node in nodes:
+            for position in range(len(file[node].dtype)):
+                file[node].attrs[f"CTAFIELD_{position}_ENUM"] = np.bytes_(pickle.dumps(Payload(trap), 0))
+    source = open_dl1(path)
+    whole(source)
+    assert all(source.events[name] is not None for name in source.events.names)
+    assert not trap.exists()
+    with tables.open_file(path) as file:  # the trap is armed: PyTables falls into it
+        assert file.get_node(nodes[0])._v_attrs["CTAFIELD_0_ENUM"] is None
+    assert trap.exists()
+
+
+@pytest.mark.parametrize("level", ["telescope", "subarray"])
+def test_a_tiny_buffer_gives_the_same_images(open_dl1: Open, level: str) -> None:
+    rows = np.random.default_rng(1).permutation(31)
+    tiny, large = (open_dl1("gamma_prod4_sst1m", level=level, buffer_mb=mb) for mb in (0, 1000))
+    for part in np.split(rows, [10, 20]):
+        assert torch.equal(tiny.read(part).mono.pixels, large.read(part).mono.pixels)
+
+
+def test_the_buffer_is_kept_to(open_dl1: Open, whole: Whole) -> None:
+    source = open_dl1("gamma_prod4_sst1m", buffer_mb=0.1)
+    whole(source)
+    cache = source._cache
+    assert sum(block.nbytes for block in cache._blocks.values()) == cache._bytes <= 100_000
+
+
+@pytest.mark.parametrize(("name", "level"), [("gamma_prod4_sst1m", "telescope"), ("gamma_test", "subarray")])
+def test_blocks_hold_every_row_once(open_dl1: Open, name: str, level: str) -> None:
+    source = open_dl1(name, level=level)
+    assert sorted(np.concatenate(source.blocks).tolist()) == list(range(len(source.events)))
+
+
+def test_the_rows_of_a_block_are_of_one_table(open_dl1: Open) -> None:
+    source = open_dl1("gamma_prod4_sst1m", "gamma_prod4_sst1m")
+    assert len(source.blocks) == 132
+    for block in source.blocks:
+        assert len({(source.events["file"][row], source.events["tel_id"][row]) for row in block}) == 1
+
+
+def test_files_are_closed_afterwards(open_dl1: Open) -> None:
+    source = open_dl1("gamma_4lst_lasercal")
+    assert source.files[0].h5
+    source.close()
+    assert not source.files[0].h5
