@@ -92,14 +92,18 @@ class Loop:
             raise stopped(self.running)
         return dict(engine.state.metrics)
 
+    def new_evaluator(self) -> Engine:
+        """An engine that predicts and measures, without handlers of the user's."""
+        engine = Engine(lambda _, batch: evaluate_step(self.running, batch))
+        Measuring(self.running).attach(engine)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._maybe_stop)
+        return engine
+
     def _make_engines(self) -> None:
         running = self.running
         running.trainer = Engine(lambda _, batch: train_step(running, batch))
-        running.validator = Engine(lambda _, batch: evaluate_step(running, batch))
-        running.tester = Engine(lambda _, batch: evaluate_step(running, batch))
-        for engine in (running.validator, running.tester):
-            Measuring(running).attach(engine)
-            engine.add_event_handler(Events.ITERATION_COMPLETED, self._maybe_stop)
+        running.validator = self.new_evaluator()
+        running.tester = self.new_evaluator()
         trainer = running.trainer
         trainer.add_event_handler(Events.EPOCH_STARTED, self._begin_epoch)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._count)

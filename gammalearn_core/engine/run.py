@@ -36,7 +36,7 @@ from gammalearn_core.engine.provenance import settings_sha256
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.engine.signals import StopRequest
 from gammalearn_core.engine.state import restore_weights
-from gammalearn_core.engine.testing import write_results
+from gammalearn_core.engine.ending import write_results
 from gammalearn_core.errors import EXIT_DONE
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.errors import StoppedError

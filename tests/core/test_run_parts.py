@@ -46,7 +46,7 @@ def create_new_handler(experiment, label):
     labels = [c[0] for c in calls]
     assert labels.count("started") == 1
     assert [c[2] for c in calls if c[0] == "every second step"] == [2, 4, 6]
-    assert labels.count("validated") == 3
+    assert labels.count("validated") == 2
     assert labels.count("tested") == 1
     assert [c[1] for c in calls if c[0] == "epoch"] == [1, 2]
 

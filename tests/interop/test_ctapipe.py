@@ -18,9 +18,17 @@ from ctapipe.instrument import SubarrayDescription
 from ctapipe.io import TableLoader
 from ctapipe.io.metadata import read_reference_metadata
 
+from gammalearn_core import Target
+from gammalearn_core.builtin.loaders.dl1 import DL1Source
 from gammalearn_core.cli import main
 from gammalearn_core.data.sky import from_offset
 from gammalearn_core.data.sky import to_offset
+from gammalearn_core.data.split import TEST
+from gammalearn_core.data.split import split
+from gammalearn_core.data.truth import Task
+from gammalearn_core.plugin import Registry
+from gammalearn_core.results.dl2 import write_dl2
+from gammalearn_core.results.predictions import Predictions
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
 
@@ -62,6 +70,10 @@ def digicam(tmp_path_factory: pytest.TempPathFactory) -> Path:
     losses = '{"energy": ref("core.l1"), "direction": ref("core.l1")}'
     (path,) = predict(tmp_path_factory.mktemp("sst"), "DigiCam", losses)
     return path
+
+
+def event_ids(table: h5py.Dataset) -> set[tuple[int, int]]:
+    return set(zip(table["obs_id"].tolist(), table["event_id"].tolist(), strict=True))
 
 
 def telescope_events(path: Path) -> Table:
@@ -115,9 +127,8 @@ def test_every_row_of_the_test_showers_is_there_once_in_trigger_order(digicam: P
 @pytest.mark.filterwarnings("ignore")
 def test_only_showers_of_the_test_split_are_in_the_file(digicam: Path) -> None:
     with h5py.File(EXAMPLES / "gamma_prod4_sst1m.dl1.h5") as whole, h5py.File(digicam) as part:
-        before = {tuple(r) for r in whole["simulation/event/subarray/shower"][["obs_id", "event_id"]]}
-        after = {tuple(r) for r in part["simulation/event/subarray/shower"][["obs_id", "event_id"]]}
-        trigger = {tuple(r) for r in part["dl1/event/subarray/trigger"][["obs_id", "event_id"]]}
+        before, after = (event_ids(h5["simulation/event/subarray/shower"]) for h5 in (whole, part))
+        trigger = event_ids(part["dl1/event/subarray/trigger"])
     assert after < before
     assert after == trigger
 
@@ -147,11 +158,28 @@ def test_ctapipe_reads_the_instrument_and_the_reference_metadata(digicam: Path) 
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_predicted_directions_are_near_the_pointing_and_right_ones_would_be_exact(digicam: Path) -> None:
-    events = telescope_events(digicam)
-    valid = events["GammaLearnDirection_tel_is_valid"]
-    alt = events["GammaLearnDirection_tel_alt"][valid].to_value(u.deg)
-    assert (np.abs(alt - 70) < 20).all()
+def test_predictions_that_are_the_truth_come_back_as_the_truth(tmp_path: Path) -> None:
+    path = EXAMPLES / "gamma_prod4_sst1m.dl1.h5"
+    source = DL1Source(path)
+    rows = np.flatnonzero(split(source.events, validation=0.0, test=0.5) == TEST)
+    events = source.events.take(rows)
+    registry = Registry().discover()
+    tasks = {}
+    for name in ("energy", "direction"):
+        record = registry.find(f"core.{name}", kind="target")
+        assert isinstance(record, Target)
+        codec = registry.load(f"core.{name}", kind="target")()
+        tasks[name] = Task(name=name, id=f"core.{name}", record=record, codec=codec)
+    values = {name: task.codec.decode(task.codec.encode(events), events) for name, task in tasks.items()}
+    predictions = Predictions(events=events, rows=rows, values=values)
+    (written,) = write_dl2(tmp_path, predictions, tasks=tasks, files=[path], name="truth", share=0.5)
+    read = telescope_events(written)
+    source.close()
+    assert read["GammaLearnEnergy_tel_is_valid"].all()
+    np.testing.assert_allclose(read["GammaLearnEnergy_tel_energy"], read["true_energy"], rtol=1e-5)
+    np.testing.assert_allclose(read["GammaLearnDirection_tel_alt"], read["true_alt"], atol=1e-5)
+    turn = np.asarray(read["GammaLearnDirection_tel_az"]) - np.asarray(read["true_az"])
+    np.testing.assert_allclose((turn + 180) % 360 - 180, 0, atol=1e-5)
 
 
 @pytest.mark.parametrize("az0", [0.0, 123.4, 359.9])

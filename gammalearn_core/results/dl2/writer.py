@@ -80,14 +80,18 @@ def write_dl2(
     Returns
     -------
     list of Path
-        Nothing if the data do not come from ctapipe files, or no task has a DL2 quantity.
+        Nothing if the data do not come from ctapipe files, or no task has a DL2 quantity. There is no file for runs
+        of which nothing was predicted.
     """
     wanted = {n: t for n, t in tasks.items() if t.record.dl2}
     if not wanted or not files or any(n not in predictions.events for n in _NEEDED):
         return []
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
+    predicted = set(np.unique(predictions.events["file"]).tolist())
     for output in group(files):
+        if not predicted & {source.number for source in output.inputs}:
+            continue
         path = _free_name(folder, output.particle, written)
         part = path.with_name(f".{path.name}.part")
         part.unlink(missing_ok=True)

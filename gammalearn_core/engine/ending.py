@@ -41,7 +41,8 @@ def _test(running: RunningExperiment, loop: Loop) -> Predictions | None:
     collecting = Collecting()
     splits: dict[str, Any] = {}
     if len(running.splits["validation"]):
-        splits["validation"] = loop.evaluate(running.validator, "validation")
+        # With the weights that are tested, and an engine that no handler counts epochs by.
+        splits["validation"] = loop.evaluate(loop.new_evaluator(), "validation")
     if len(running.splits["test"]):
         collecting.attach(running.tester)
         splits["test"] = loop.evaluate(running.tester, "test")
