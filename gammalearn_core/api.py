@@ -68,6 +68,24 @@ class FittedTransform(Protocol):
 
 
 @runtime_checkable
+class SampleMetric(Protocol):
+    """What a metric gives: ``target(**params)``, an ``ignite.metrics.Metric``.
+
+    A target that has a parameter ``task`` is given the `TaskSpec`. Without any sample, `compute` should give NaN; an
+    ignite ``NotComputableError`` is taken for it.
+    """
+
+    def reset(self) -> None:
+        """Forget all samples."""
+
+    def update(self, output: tuple[Tensor, Tensor]) -> None:
+        """Take predictions ``(n, size)`` and truth of the samples of a batch that have truth."""
+
+    def compute(self) -> float | Mapping[str, float]:
+        """The number, or several by name."""
+
+
+@runtime_checkable
 class SampleLoss(Protocol):
     """What a loss gives: ``target(*, task, **params)``.
 
@@ -94,6 +112,7 @@ __all__ = [
     "Lattice",
     "OutputSpec",
     "SampleLoss",
+    "SampleMetric",
     "TargetCodec",
     "TaskSpec",
     "find_lattice",

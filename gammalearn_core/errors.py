@@ -49,6 +49,12 @@ class NonFiniteLossError(GammalearnError):
     exit_code = EXIT_NON_FINITE
 
 
+class RunFailedError(GammalearnError):
+    """Something in the run raised an error that nobody foresaw; its traceback is in ``log.txt``."""
+
+    exit_code = EXIT_CHECK_FAILED
+
+
 class StoppedError(GammalearnError):
     """The run was stopped by a signal and can be continued by the same command."""
 
@@ -119,6 +125,7 @@ __all__ = [
     "NonFiniteLossError",
     "PluginError",
     "Problem",
+    "RunFailedError",
     "SettingsError",
     "StoppedError",
     "UnknownComponentError",

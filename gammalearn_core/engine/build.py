@@ -140,7 +140,7 @@ class _Builder:
         torch.manual_seed(derived_seed(self.experiment.seed, "weights"))
         network = self._make("network", inputs=inputs, outputs=outputs)
         balance = self._make("balance", tasks=outputs.tasks) if "balance" in self.parts else None
-        metrics = {name: self._metrics(name, task) for name, task in tasks.items()}
+        metrics = {name: self._metrics(spec, tasks[name].record) for name, spec in specs.items()}
         self._stop_if_wrong()
         return Built(
             experiment=self.experiment,
@@ -159,13 +159,17 @@ class _Builder:
         )
 
     def _make(self, where: str, **keywords: object) -> Any:
+        return self._made(self.parts[where], **keywords)
+
+    def _made(self, part: Part, **keywords: Any) -> Any:
+        """What a part gives, or None and a problem."""
         try:
-            return self.parts[where].make(**keywords)
+            return part.make(**keywords)
         except SettingsError as error:
             self.problems += error.problems
             return None
         except DataError as error:
-            self.problems.append(Problem(where, str(error), kind="data"))
+            self.problems.append(Problem(part.where, str(error), kind="data"))
             return None
 
     def _stop_if_wrong(self) -> None:
@@ -213,24 +217,18 @@ class _Builder:
         if taken:
             self.problems.append(Problem(where, f"asks for {taken[0]!r}, simulated truth that no network may see"))
 
-    def _metrics(self, name: str, task: Task) -> list[tuple[str, Any]]:
-        chosen = [p for w, p in self.parts.items() if w.startswith(f"metrics[{name!r}]")]
-        if name in self.experiment.metrics:
-            return [(p.ref.label, m) for p in chosen if (m := self._make(p.where)) is not None]
-        made = []
-        for id in task.record.metrics:
-            record, target = self.registry.find(id, kind="metric"), self.registry.load(id, kind="metric")
-            positive = {"positive": task.codec.classes.index("gamma")} if id == "core.auc" else {}
-            part = Part(
-                where=f"metrics[{name!r}]",
-                ref=Ref(id, positive),
-                kind="metric",
-                role="metric",
-                record=record,
-                target=target,
-            )
-            made.append((id, part.make()))
-        return made
+    def _metrics(self, task: TaskSpec, record: Target) -> list[tuple[str, Any]]:
+        """Metrics of a task: those of the settings, or those that its target names."""
+        where = f"metrics[{task.name!r}]"
+        chosen = [p for w, p in self.parts.items() if w.startswith(f"{where}[")]
+        if task.name not in self.experiment.metrics:
+            chosen = [self._default_metric(where, id) for id in record.metrics]
+        made = ((p.ref.label, self._made(p, optional={"task": task})) for p in chosen)
+        return [(id, metric) for id, metric in made if metric is not None]
+
+    def _default_metric(self, where: str, id: str) -> Part:
+        record, target = self.registry.find(id, kind="metric"), self.registry.load(id, kind="metric")
+        return Part(where=where, ref=Ref(id), kind="metric", role="metric", record=record, target=target)
 
 
 def _local_target(part: Part) -> Target:

@@ -17,6 +17,7 @@ from attrs import field
 
 from gammalearn_core.engine.parameters import check_parameters
 from gammalearn_core.engine.parameters import defaults
+from gammalearn_core.engine.parameters import signature_of
 from gammalearn_core.errors import GammalearnError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
@@ -43,7 +44,7 @@ SUPPLIED: Mapping[str, tuple[tuple[str, ...], int]] = {
     "balance": (("tasks",), 0),
     "optimizer": ((), 1),
     "schedule": (("total_steps",), 1),
-    "metric": ((), 0),
+    "metric": (("task",), 0),
     "handler": ((), 1),
     "report": ((), 1),
 }
@@ -86,8 +87,13 @@ class Part:
         default = next(a.default for a in attrs.fields(RECORDS[self.kind]) if a.name == name)
         return default if declared is None else declared
 
-    def make(self, *arguments: object, **keywords: object) -> Any:
-        """Call the target.
+    def takes(self, keyword: str) -> bool:
+        """Whether the target has a parameter of this name."""
+        signature = signature_of(self.target)
+        return signature is not None and keyword in signature.parameters
+
+    def make(self, *arguments: object, optional: Mapping[str, object] | None = None, **keywords: object) -> Any:
+        """Call the target; ``optional`` keywords are given only if it has parameters for them.
 
         Raises
         ------
@@ -95,7 +101,8 @@ class Part:
             It refuses its parameters or its inputs. Errors about data pass through.
         """
         try:
-            return self.target(*arguments, **keywords, **self.parameters)
+            wanted = {name: value for name, value in (optional or {}).items() if self.takes(name)}
+            return self.target(*arguments, **keywords, **wanted, **self.parameters)
         except SettingsError as error:
             problems = [
                 Problem(f"{self.where} {self.ref.label}, {p.where}", p.what, p.hint, p.kind) for p in error.problems

@@ -35,6 +35,11 @@ from gammalearn_core.settings.ref import On
 _log = logging.getLogger(__name__)
 
 
+_SILENT = logging.getLogger("gammalearn_core.ignite")
+"""ignite logs each exception that it passes on, which is told at the end anyway."""
+_SILENT.setLevel(logging.CRITICAL)
+
+
 class Loop:
     """Trains a running experiment, from its beginning or from its last checkpoint.
 
@@ -114,6 +119,7 @@ class Loop:
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._end_epoch)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._maybe_stop)
         for engine in running.engines.values():
+            engine.logger = _SILENT
             # ignite drops an exception that no handler raises again; whatever a user's handler does, this one does.
             engine.add_event_handler(Events.EXCEPTION_RAISED, _raise)
 

@@ -17,6 +17,7 @@ from gammalearn_core.data.specs import OutputSpec
 from gammalearn_core.engine import checkpoint
 from gammalearn_core.engine.build import Built
 from gammalearn_core.engine.build import build
+from gammalearn_core.engine.ending import write_results
 from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.engine.folder import latest_run
 from gammalearn_core.engine.folder import new_run_folder
@@ -36,8 +37,9 @@ from gammalearn_core.engine.provenance import settings_sha256
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.engine.signals import StopRequest
 from gammalearn_core.engine.state import restore_weights
-from gammalearn_core.engine.ending import write_results
 from gammalearn_core.errors import EXIT_DONE
+from gammalearn_core.errors import GammalearnError
+from gammalearn_core.errors import RunFailedError
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.errors import StoppedError
 from gammalearn_core.plugin.registry import Registry
@@ -135,7 +137,9 @@ def _status(file: SettingsFile, built: Built, folder: RunFolder, sha256: str) ->
         stopped = isinstance(error, (StoppedError, KeyboardInterrupt))
         record |= {"status": "stopped" if stopped else "failed", "error": _summary(error)}
         _log.debug("%s", traceback.format_exc())
-        raise
+        if isinstance(error, GammalearnError) or not isinstance(error, Exception):
+            raise
+        raise RunFailedError(f"{_summary(error)}{_place(error)}; the traceback is in {folder.log}") from error
     finally:
         record["finished"] = now()
         folder.write_json(folder.run_json, record)
@@ -165,6 +169,12 @@ def _load_best(running: RunningExperiment) -> None:
         last = running.folder.checkpoints / checkpoint.LAST
         if last.is_file():
             shutil.copyfile(last, path)
+
+
+def _place(error: BaseException) -> str:
+    """Where an error arose, for those who look for it in their own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
 def _summary(error: BaseException) -> str:

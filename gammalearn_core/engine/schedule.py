@@ -11,7 +11,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from gammalearn_core.engine.components import Part
-from gammalearn_core.engine.parameters import signature_of
 
 Pace = Literal["step", "epoch", "metric"]
 
@@ -27,12 +26,12 @@ def pace_of(part: Part) -> Pace:
         return pace
     if inspect.isclass(part.target) and issubclass(part.target, ReduceLROnPlateau):
         return "metric"
-    return "step" if _counts_steps(part) else "epoch"
+    return "step" if part.takes("total_steps") else "epoch"
 
 
 def make_schedule(part: Part, optimizer: Optimizer, total_steps: int) -> Any:
     """The schedule of an optimizer, told the number of steps if it wants to know."""
-    return part.make(optimizer, **({"total_steps": total_steps} if _counts_steps(part) else {}))
+    return part.make(optimizer, optional={"total_steps": total_steps})
 
 
 def advance(schedule: Any, pace: Pace, now: Pace, loss: float) -> None:
@@ -43,11 +42,6 @@ def advance(schedule: Any, pace: Pace, now: Pace, loss: float) -> None:
         schedule.step()
     elif math.isfinite(loss):
         schedule.step(loss)
-
-
-def _counts_steps(part: Part) -> bool:
-    signature = signature_of(part.target)
-    return signature is not None and "total_steps" in signature.parameters
 
 
 __all__ = ["Pace", "advance", "make_schedule", "pace_of"]

@@ -156,13 +156,18 @@ def test_a_report_that_fails_does_not_lose_the_run(tmp_path: Path, capsys: pytes
     assert record(settings)["status"] == "finished"
 
 
-def test_an_exception_in_a_handler_fails_the_run(tmp_path: Path) -> None:
+def test_an_exception_in_a_handler_fails_the_run_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     head = "def faulty(experiment):\n    def handle(engine):\n        raise RuntimeError('mine')\n    return handle\n"
     head += "def swallow(experiment):\n    return lambda engine, error: None\n"
     handlers = "[on('EXCEPTION_RAISED', ref(swallow)), on('EPOCH_COMPLETED', ref(faulty))]"
     settings = write_settings(tmp_path, head, handlers=handlers)
-    with pytest.raises(RuntimeError, match="mine"):
-        run(settings)
+    assert run(settings) == 1
+    error = capsys.readouterr().err
+    assert "error: RuntimeError: mine (settings.py, line " in error
+    assert "Traceback" not in error
+    assert "raise RuntimeError('mine')" in (run_folders(settings)[0] / "log.txt").read_text()
     assert record(settings)["status"] == "failed"
     assert record(settings)["error"] == "RuntimeError: mine"
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from gammalearn_core.builtin.metrics.samples import SampleMetric
+from gammalearn_core.data.specs import TaskSpec
 from gammalearn_core.results.quality import auc
 
 
@@ -26,12 +27,16 @@ class AUC(SampleMetric):
 
     Parameters
     ----------
-    positive : int
-        Number of the class; the first, which is the gamma unless ``classes`` says otherwise.
+    task : TaskSpec
+        The task, given by the core.
+    positive : str
+        Name of the class.
     """
 
-    def __init__(self, positive: int = 0) -> None:
-        self.positive = positive
+    def __init__(self, task: TaskSpec, positive: str = "gamma") -> None:
+        if positive not in task.classes:
+            raise ValueError(f"positive: there is no class {positive!r} among {', '.join(task.classes)}")
+        self.positive = task.classes.index(positive)
         super().__init__()
 
     def measure(self, prediction: NDArray[Any] | None, truth: NDArray[Any] | None) -> dict[str, float]:
