@@ -11,8 +11,9 @@ SIGMA = 0.6827
 
 
 def quantile(values: NDArray[np.float64], share: float) -> float:
-    """A quantile, or NaN if there are no values."""
-    return float(np.quantile(values, share)) if len(values) else float("nan")
+    """A quantile, or NaN if there are no values. Infinite ones may give NaN, too."""
+    with np.errstate(invalid="ignore"):
+        return float(np.quantile(values, share)) if len(values) else float("nan")
 
 
 def auc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:

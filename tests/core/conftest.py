@@ -9,10 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from gammalearn_core.api import Batch
 from gammalearn_core.api import CameraGeometry
 from gammalearn_core.api import CameraSpec
+from gammalearn_core.api import Images
 from gammalearn_core.api import InputSpec
 from gammalearn_core.builtin.loaders.dl1 import DL1Source
 
@@ -82,5 +86,27 @@ def inputs() -> Callable[..., InputSpec]:
     ) -> InputSpec:
         specs = {g.name: CameraSpec(geometry=g, shape=shape or (g.n_pixels,), channels=channels) for g in geometries}
         return InputSpec(level="telescope" if len(specs) == 1 else "subarray", cameras=specs)
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def mono() -> Callable[..., Batch]:
+    """``mono(pixels, "LSTCam")``: images of one camera, ``(n, channels, n_pixels)``."""
+
+    def create(
+        pixels: Tensor | NDArray[np.float64], key: str, channels: tuple[str, ...] = ("image", "peak_time")
+    ) -> Batch:
+        values = torch.as_tensor(pixels, dtype=torch.float32)
+        n = len(values)
+        group = Images(
+            pixels=values,
+            channels=channels,
+            event=torch.arange(n),
+            telescope=torch.ones(n, dtype=torch.int64),
+            position=torch.zeros(n, 3),
+            pointing=torch.zeros(n, 2, dtype=torch.float64),
+        )
+        return Batch(images={key: group}, events={"row": torch.arange(n)})
 
     return create

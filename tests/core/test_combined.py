@@ -13,6 +13,7 @@ from gammalearn_core import DataError
 from gammalearn_core.api import Batch
 from gammalearn_core.api import EventSource
 from gammalearn_core.api import EventTable
+from gammalearn_core.api import InputSpec
 from gammalearn_core.builtin.filters.intensity import Intensity
 from gammalearn_core.builtin.loaders.dl1 import DL1Source
 from gammalearn_core.data.selection import Selected
@@ -92,7 +93,7 @@ def test_whole_numbers_that_a_source_lacks_are_minus_one() -> None:
     class Bare:
         """A source with few columns."""
 
-        def __init__(self, inputs: object, events: EventTable) -> None:
+        def __init__(self, inputs: InputSpec, events: EventTable) -> None:
             self.inputs, self.events, self.blocks = inputs, events, [np.arange(2)]
 
         def read(self, rows: NDArray[np.int64]) -> Batch:
@@ -100,8 +101,6 @@ def test_whole_numbers_that_a_source_lacks_are_minus_one() -> None:
 
         def close(self) -> None:
             """Nothing is open."""
-
-    from gammalearn_core.api import InputSpec
 
     inputs = InputSpec(level="telescope", cameras={})
     ids = {"obs_id": np.arange(2), "event_id": np.arange(2)}

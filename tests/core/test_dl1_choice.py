@@ -132,7 +132,7 @@ def test_a_channel_that_the_file_lacks_is_an_error(copy_of: Copy, open_dl1: Open
             kept = [n for n in rows.dtype.names if n != "image_mask"]
             group.create_dataset(name, data=rows[kept].astype([(n, rows.dtype[n]) for n in kept]), maxshape=(None,))
             group[name].attrs.update(attributes)
-    with pytest.raises(DataError, match="no column 'image_mask', which channels= asks for"):
+    with pytest.raises(DataError, match=r"no column 'image_mask', which channels= asks for"):
         open_dl1(path, channels=["image_mask"]).read(np.arange(1))
 
 
@@ -152,7 +152,7 @@ def test_dl1_parameters_go_with_the_images_they_belong_to(find: Find, open_dl1: 
 
 
 def test_an_unknown_column_is_an_error_that_suggests_one(open_dl1: Open) -> None:
-    with pytest.raises(SettingsError, match="no column 'hillas_intensty'\n.*did you mean 'hillas_intensity'"):
+    with pytest.raises(SettingsError, match=r"no column 'hillas_intensty'\n.*did you mean 'hillas_intensity'"):
         open_dl1("gamma_4lst_lasercal", columns=["hillas_intensty"])
 
 

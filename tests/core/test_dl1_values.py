@@ -174,7 +174,7 @@ def test_fixed_point_numbers_are_decoded(copy_of: Copy, open_dl1: Open) -> None:
         coded["image"] = np.round(rows["image"] * 10) + 5
         coded["image"][0, :4] = [2**31 - 1, -(2**31), -(2**31) + 1, 25]
         table = rewrite(file, f"{IMAGES}/tel_001", coded)
-        facts = {"TRANSFORM": np.bytes_(b"fixed_point"), "TRANSFORM_DTYPE": np.bytes_(b"float32")}
+        facts: dict[str, object] = {"TRANSFORM": np.bytes_(b"fixed_point"), "TRANSFORM_DTYPE": np.bytes_(b"float32")}
         facts |= {"TRANSFORM_SCALE": 10, "TRANSFORM_OFFSET": 5}
         facts |= {"NAN_VALUE": -(2**31) + 1, "POSINF_VALUE": 2**31 - 1, "NEGINF_VALUE": -(2**31)}
         table.attrs.update({f"CTAFIELD_3_{key}": value for key, value in facts.items()})

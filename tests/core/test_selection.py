@@ -16,20 +16,21 @@ from gammalearn_core.api import InputSpec
 from gammalearn_core.builtin.filters.energy import Energy
 from gammalearn_core.builtin.filters.intensity import Intensity
 from gammalearn_core.builtin.loaders.dl1 import DL1Source
+from gammalearn_core.data.selection import Cut
 from gammalearn_core.data.selection import CutCount
 from gammalearn_core.data.selection import Selected
 
 Open = Callable[..., DL1Source]
 Whole = Callable[..., Batch]
 
-BRIGHT = ("bright", "image", Intensity(minimum=100))
+BRIGHT: Cut = ("bright", "image", Intensity(minimum=100))
 
 
 def at_least_two(events: EventTable) -> NDArray[np.bool_]:
     return np.asarray(events.multiplicity >= 2)
 
 
-TWO = ("two", "event", at_least_two)
+TWO: Cut = ("two", "event", at_least_two)
 
 
 class InMemory:

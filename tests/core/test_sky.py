@@ -112,5 +112,5 @@ def test_separation_is_that_of_unit_vectors() -> None:
 
 
 def test_single_precision_is_not_carried_on() -> None:
-    lon, lat = to_offset(np.float32([70.5]), np.float32([10.0]), np.float32([70.0]), np.float32([9.0]))
+    lon, lat = to_offset(*np.array([[70.5], [10.0], [70.0], [9.0]], dtype=np.float32))
     assert lon.dtype == lat.dtype == np.float64

@@ -15,6 +15,7 @@ from gammalearn_core.data.split import TRAIN
 from gammalearn_core.data.split import VALIDATION
 from gammalearn_core.data.split import shower_hash
 from gammalearn_core.data.split import split
+from gammalearn_core.data.table import Column
 
 Open = Callable[..., DL1Source]
 FILES = ("gamma_prod4_sst1m", "gamma_prod4_astri", "proton_prod6_run1_v7", "proton_prod6_run201")
@@ -118,7 +119,7 @@ def test_the_smallest_difference_of_truth_makes_another_shower(name: str) -> Non
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint64])
 def test_the_width_of_the_ids_in_a_file_does_not_matter(dtype: type) -> None:
     events = observed(100)
-    ids = {n: events[n].astype(dtype) for n in ("obs_id", "event_id")}
+    ids: dict[str, Column] = {n: events[n].astype(dtype) for n in ("obs_id", "event_id")}
     np.testing.assert_array_equal(shower_hash(events.with_columns(ids)), shower_hash(events))
 
 

@@ -73,7 +73,7 @@ def test_a_misspelt_column_is_an_error_that_suggests_the_right_one() -> None:
 
 
 def test_a_column_like_no_other_is_an_error_without_a_suggestion() -> None:
-    with pytest.raises(DataError, match="the data have no column 'zzz'$"):
+    with pytest.raises(DataError, match=r"the data have no column 'zzz'$"):
         Counting(true_energy=[1.0]).table()["zzz"]
 
 
