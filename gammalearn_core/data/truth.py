@@ -17,6 +17,8 @@ from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.plugin.records import Target
 
+_PRIMARY = "true_shower_primary_id"
+
 
 @frozen(kw_only=True)
 class Task:
@@ -75,30 +77,31 @@ def check_truth(events: EventTable, task: Task) -> list[Problem]:
         return [Problem(where, what, "observed files have no truth: use simulated ones", kind="data")]
     if not task.codec.classes:
         return []
-    primary = np.asarray(events[task.record.columns[0]])[_labelled(events)]
-    without = sorted(
-        {int(p) for p in np.unique(primary[task.codec.encode({task.record.columns[0]: primary}) < 0])} - {-1}
-    )
-    if not without:
+    without = _labelled(events) & (task.codec.encode(events) < 0)
+    if not without.any():
         return []
-    present = sorted(map(int, np.unique(primary[primary >= 0])))
-    hint = f"targets={{{task.name!r}: ref({task.id!r}, classes={sorted({0, *present})})}}"
-    return [Problem(where, f"the data have primaries without a class: {', '.join(map(str, without))}", hint)]
+    if _PRIMARY not in task.record.columns:
+        return [Problem(where, f"{np.count_nonzero(without)} samples have no class", kind="data")]
+    primary = np.asarray(events[_PRIMARY])
+    present = sorted({int(p) for p in np.unique(primary[_labelled(events)])} | {0})
+    classless = ", ".join(str(p) for p in np.unique(primary[without]))
+    hint = f"targets={{{task.name!r}: ref({task.id!r}, classes={present})}}"
+    return [Problem(where, f"the data have primaries without a class: {classless}", hint)]
 
 
 def _labelled(events: EventTable) -> NDArray[np.bool_]:
     """Rows that belong to a labelled source: all, unless there are several sources and one has no truth at all."""
-    if "domain" not in events or "true_shower_primary_id" not in events:
+    if "domain" not in events or _PRIMARY not in events:
         return np.ones(len(events), dtype=bool)
-    known = np.asarray(events["true_shower_primary_id"]) >= 0
+    known = np.asarray(events[_PRIMARY]) >= 0
     labelled = {int(d) for d in np.unique(events["domain"][known])}
     return np.isin(events["domain"], sorted(labelled))
 
 
 def _applies(events: EventTable, record: Target) -> NDArray[np.bool_]:
-    if not record.applies_to or "true_shower_primary_id" not in events:
+    if not record.applies_to or _PRIMARY not in events:
         return np.ones(len(events), dtype=bool)
-    return np.isin(events["true_shower_primary_id"], record.applies_to)
+    return np.isin(events[_PRIMARY], record.applies_to)
 
 
 def _like(mask: NDArray[np.bool_], values: NDArray[np.generic]) -> NDArray[np.bool_]:

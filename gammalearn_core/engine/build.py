@@ -25,6 +25,7 @@ from gammalearn_core.engine.components import import_parts
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
+from gammalearn_core.plugin.names import suggest
 from gammalearn_core.plugin.records import Target
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.settings.experiment import Experiment
@@ -213,9 +214,12 @@ class _Builder:
             elif lattice == "grid" and kind != "grid":
                 hint = "add transforms=[ref('core.to_square')]"
                 self.problems.append(Problem(where, f"wants images on a grid, but {key} has {kind} pixels", hint))
-        taken = [c for c in part.fact("takes") if c.startswith("true_")]
-        if taken:
-            self.problems.append(Problem(where, f"asks for {taken[0]!r}, simulated truth that no network may see"))
+        for name in part.fact("takes"):
+            if name.startswith("true_"):
+                self.problems.append(Problem(where, f"asks for {name!r}, simulated truth that no network may see"))
+            elif name not in self.source.events:
+                hint = suggest(name, self.source.events.names)
+                self.problems.append(Problem(where, f"takes the column {name!r}, which the data do not have", hint))
 
     def _metrics(self, task: TaskSpec, record: Target) -> list[tuple[str, Any]]:
         """Metrics of a task: those of the settings, or those that its target names."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import logging
+import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -177,7 +178,9 @@ def _source_sha256(target: Callable[..., object]) -> str | None:
 
 
 def plain(value: object) -> Any:
-    """A parameter as JSON can hold it: refs and callables by name, paths as text."""
+    """A parameter as JSON can hold it: refs and callables by name, paths as text, infinity as ``{"float": "inf"}``."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Ref):

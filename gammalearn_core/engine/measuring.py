@@ -61,7 +61,9 @@ class Measuring:
         for task, metrics in self._running.built.metrics.items():
             for id, metric in metrics:
                 for name, value in _computed(id, metric).items():
-                    engine.state.metrics[f"{task}/{name}"] = value
+                    key = f"{task}/{name}"
+                    taken = name != "n" and key in engine.state.metrics
+                    engine.state.metrics[f"{task}/{id}.{name}" if taken else key] = value
 
 
 def _computed(id: str, metric: Any) -> dict[str, float]:

@@ -73,9 +73,10 @@ def _numbers(experiment: Experiment) -> dict[str, Any]:
 def _describe_handler(built: Built, index: int) -> dict[str, Any]:
     item = built.experiment.handlers[index]
     part = built.parts[f"handlers[{index}]"]
-    when = {"event": item.event, "every": item.every, "engine": item.engine} if isinstance(item, On) else {}
-    defaults = {"event": part.fact("event"), "every": None, "engine": part.fact("engine")}
-    return part.describe(built.registry) | defaults | when
+    when = {"event": part.fact("event"), "every": None, "engine": part.fact("engine")}
+    if isinstance(item, On):
+        when |= {"event": item.event, "every": item.every, "engine": item.engine or when["engine"]}
+    return part.describe(built.registry) | when
 
 
 def settings_sha256(description: dict[str, Any]) -> str:
@@ -93,8 +94,10 @@ def _without_versions(value: Any) -> Any:
     return value
 
 
-def describe_run(file: SettingsFile, built: Built, run_id: str, sha256: str) -> dict[str, Any]:
-    """``run.json`` as it is before training."""
+def describe_run(
+    file: SettingsFile, built: Built, run_id: str, sha256: str, data: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """``run.json`` as it is before training; ``data`` are the input files, described."""
     experiment = built.experiment
     return {
         "schema": SCHEMA,
@@ -114,7 +117,7 @@ def describe_run(file: SettingsFile, built: Built, run_id: str, sha256: str) -> 
             {"name": p.name, "distribution": p.distribution, "version": p.version, "status": p.state}
             for p in built.registry.plugins.values()
         ],
-        "data": [describe_file(f, file.path.resolve().parent) for f in built.files],
+        "data": data,
         "randomness": {"seed": experiment.seed, "scheme": "sha256 of seed and purpose; order by (seed, epoch)"},
         "determinism": {
             "threads": torch.get_num_threads(),

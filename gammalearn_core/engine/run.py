@@ -30,6 +30,7 @@ from gammalearn_core.engine.prepare import prepare
 from gammalearn_core.engine.progress import TrainingProgress
 from gammalearn_core.engine.progress import console
 from gammalearn_core.engine.provenance import describe_experiment
+from gammalearn_core.engine.provenance import describe_file
 from gammalearn_core.engine.provenance import describe_run
 from gammalearn_core.engine.provenance import now
 from gammalearn_core.engine.provenance import repository_patch
@@ -38,6 +39,7 @@ from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.engine.signals import StopRequest
 from gammalearn_core.engine.state import restore_weights
 from gammalearn_core.errors import EXIT_DONE
+from gammalearn_core.errors import DataError
 from gammalearn_core.errors import GammalearnError
 from gammalearn_core.errors import RunFailedError
 from gammalearn_core.errors import SettingsError
@@ -79,14 +81,17 @@ def run(file: SettingsFile, registry: Registry, *, logdir: Path, fresh: bool = F
     try:
         description = describe_experiment(built)
         sha256 = settings_sha256(description)
+        data = [describe_file(path, folder_of_settings) for path in built.files]
         folder = None if fresh else latest_run(logdir, file.experiment.name, sha256)
+        if folder is not None:
+            _refuse_other_data(folder, data)
         if folder is not None and folder.read_json(folder.run_json)["status"] == "finished":
             print(f"{folder.path} has finished already; --fresh starts another run")
             return EXIT_DONE
         folder = folder or new_run_folder(logdir, file.experiment.name, sha256)
         folder.lock()
         try:
-            _run(file, built, folder, description, sha256)
+            _run(file, built, folder, description, describe_run(file, built, folder.id, sha256, data))
         finally:
             folder.unlock()
     finally:
@@ -95,9 +100,24 @@ def run(file: SettingsFile, registry: Registry, *, logdir: Path, fresh: bool = F
     return EXIT_DONE
 
 
-def _run(file: SettingsFile, built: Built, folder: RunFolder, description: dict[str, Any], sha256: str) -> None:
+def _refuse_other_data(folder: RunFolder, data: list[dict[str, Any]]) -> None:
+    """Raise if the files are not those that the run began with."""
+    before = {f["path"]: f["sha256"] for f in folder.read_json(folder.run_json)["data"]}
+    now_there = {f["path"]: f["sha256"] for f in data}
+    changes = [f"{path} is new" for path in now_there if path not in before]
+    changes += [f"{path} is gone" for path in before if path not in now_there]
+    changes += [f"{path} has other content" for path in before if now_there.get(path, before[path]) != before[path]]
+    if changes:
+        raise DataError(
+            f"the data have changed since {folder.path} began: {'; '.join(changes)}. --fresh starts another run"
+        )
+
+
+def _run(
+    file: SettingsFile, built: Built, folder: RunFolder, description: dict[str, Any], record: dict[str, Any]
+) -> None:
     shown = console()
-    with messages(folder, shown), StopRequest() as stop, _status(file, built, folder, sha256) as record:
+    with messages(folder, shown), StopRequest() as stop, _status(folder, record):
         _log.info("run folder %s", folder.path)
         running = prepare(built, folder, stop)
         try:
@@ -122,16 +142,15 @@ def _run(file: SettingsFile, built: Built, folder: RunFolder, description: dict[
 
 
 @contextmanager
-def _status(file: SettingsFile, built: Built, folder: RunFolder, sha256: str) -> Iterator[dict[str, Any]]:
+def _status(folder: RunFolder, record: dict[str, Any]) -> Iterator[None]:
     """``run.json`` is there before training and says at the end how it went, whatever happens."""
     earlier = folder.read_json(folder.run_json)
-    record = describe_run(file, built, folder.id, sha256)
     if earlier:
         sessions = [*earlier.get("earlier", []), {n: earlier[n] for n in ("started", "finished", "status", "error")}]
         record |= {"earlier": sessions}
     folder.write_json(folder.run_json, record)
     try:
-        yield record
+        yield
         record["status"] = "finished"
     except BaseException as error:
         stopped = isinstance(error, (StoppedError, KeyboardInterrupt))

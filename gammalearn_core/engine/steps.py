@@ -67,13 +67,17 @@ def forward(running: RunningExperiment, batch: Batch) -> Outputs:
     else:
         images = batch.mono
         taken = running.built.parts["network"].fact("takes")
-        outputs = running.network(images.pixels, **{name: _column(batch, name) for name in taken})
+        outputs = running.network(images.pixels, **{name: _column(running, batch, name) for name in taken})
     return {name: outputs[name] for name in running.built.outputs.tasks}
 
 
-def _column(batch: Batch, name: str) -> Tensor:
-    columns = batch.mono.columns
-    return columns[name] if name in columns else batch.events[name]
+def _column(running: RunningExperiment, batch: Batch, name: str) -> Tensor:
+    """A column that a network takes: of the images, of the batch's events, or of the event table."""
+    for columns in (batch.mono.columns, batch.events):
+        if name in columns:
+            return columns[name].to(batch.mono.pixels.dtype)
+    rows = batch.events["row"].cpu().numpy()
+    return torch.from_numpy(np.asarray(running.source.events[name][rows])).to(batch.mono.pixels)
 
 
 def sample_losses(running: RunningExperiment, outputs: Outputs, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:

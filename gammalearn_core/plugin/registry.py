@@ -26,15 +26,8 @@ from gammalearn_core.plugin.names import suggest
 from gammalearn_core.plugin.records import Component
 from gammalearn_core.plugin.switches import Switches
 
-KNOWN_PLUGINS = {
-    "dl1dh": "gammalearn-dl1dh",
-    "gammaboard_export": "gammalearn-gammaboard-export",
-    "hexconv": "gammalearn-hexconv",
-    "irf": "gammalearn-irf",
-    "showers": "gammalearn-showers",
-    "stereo": "gammalearn-stereo",
-}
-"""Published plug-ins, so that a missing one can be named with the command that installs it."""
+KNOWN_PLUGINS = {"hexconv": "gammalearn-hexconv"}
+"""Plug-ins of this repository, so that one that is missing can be named with its distribution."""
 
 _STATES = {
     "disabled": "is disabled",
@@ -175,8 +168,10 @@ class Registry:
             advice = "" if owner.state == "disabled" else f"; 'gammalearn plugins show {name}' tells more"
             return f"{id!r} is missing because {owner.owner} {_STATES[owner.state]}: {owner.reason}{advice}"
         if dot and owner is None and name in KNOWN_PLUGINS:
-            return f"{id!r} is in the plug-in {name!r}, which is not installed: pip install {KNOWN_PLUGINS[name]}"
+            return f"{id!r} is in the plug-in {name!r}, which is not installed: install {KNOWN_PLUGINS[name]}"
         text = f"no component is named {id!r}"
+        if dot and owner is None:
+            text += f" (no plug-in {name!r} is installed)"
         hint = self._unqualified(id, kind) if not dot else suggest(id, self.ids(kind)) or suggest(id, self.ids())
         return f"{text}, {hint}" if hint else f"{text}; 'gammalearn plugins list --kind {kind or 'all'}' lists them"
 
@@ -206,6 +201,7 @@ class Registry:
         if self._manager.has_plugin(name):
             self._manager.unregister(name=name)
         self._components = {id: c for id, c in self._components.items() if not id.startswith(f"{name}.")}
+        self._former = {old: id for old, id in self._former.items() if not id.startswith(f"{name}.")}
 
 
 def import_string(target: str) -> Callable[..., Any]:

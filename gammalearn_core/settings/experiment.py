@@ -154,7 +154,7 @@ def _problems(cls: type[Experiment], args: tuple[object, ...], settings: dict[st
         yield Problem("Experiment", "takes keywords only", "write Experiment(name=…, data=…, …)")
     for name in settings:
         if name not in known:
-            hint = suggest(name, known) or "gammalearn's README lists the settings"
+            hint = suggest(name, known) or "docs/settings.md lists the settings"
             yield Problem(name, "there is no such setting", hint)
     for name, attribute in known.items():
         if name in settings:

@@ -93,7 +93,7 @@ class On:
     engine: str | None = None
 
 
-def on(event: str, handler: Ref | Callable[..., object], *, every: int | None = None, engine: str = "trainer") -> On:
+def on(event: str, handler: Ref | Callable[..., object], *, every: int | None = None, engine: str | None = None) -> On:
     """Attach a handler to an ignite event.
 
     Parameters
@@ -104,8 +104,8 @@ def on(event: str, handler: Ref | Callable[..., object], *, every: int | None = 
         What makes the handler: ``create(experiment, **params)`` returning a function of the engine.
     every : int, optional
         Call it only every so many events.
-    engine : {"trainer", "validator", "tester"}
-        The engine whose event is meant.
+    engine : {"trainer", "validator", "tester"}, optional
+        The engine whose event is meant; the one that the handler's record names, unless it is said here.
 
     Examples
     --------
@@ -116,7 +116,9 @@ def on(event: str, handler: Ref | Callable[..., object], *, every: int | None = 
     name = str(getattr(event, "name", event))
     if name not in EVENTS:
         problems.append(Problem("on", f"ignite has no event {name!r}", suggest(name.upper(), EVENTS)))
-    if engine not in ENGINES:
+    if getattr(event, "filter", None) is not None:
+        problems.append(Problem("on", f"{name} is given with a filter, which would be lost", "write every=…"))
+    if engine is not None and engine not in ENGINES:
         problems.append(Problem("on", f"no engine is named {engine!r}", f"one of {', '.join(ENGINES)}"))
     if every is not None and (not isinstance(every, int) or isinstance(every, bool) or every < 1):
         problems.append(Problem("on", f"every must be a whole number above 0, got {every!r}"))

@@ -13,7 +13,7 @@ import pytest
 from gammalearn_core import DataError
 from gammalearn_core import SettingsError
 from gammalearn_core.builtin.loaders.dl1 import DL1Source
-from gammalearn_core.builtin.loaders.dl1.columns import read_rows
+from gammalearn_core.data.columns import read_rows
 
 Copy = Callable[..., Path]
 Open = Callable[..., DL1Source]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from ignite.engine import Events
 from runs import TESTS
 from runs import read
@@ -124,7 +125,7 @@ def test_early_stopping_takes_no_nan_for_an_improvement() -> None:
 
     trainer = Engine(lambda engine, batch: None)
     scores = iter([1.0, float("nan"), float("nan"), float("nan"), 0.5])
-    handler = create(SimpleNamespace(trainer=trainer), patience=3)  # type: ignore[arg-type]
+    handler = create(SimpleNamespace(trainer=trainer, splits={"validation": [0]}), patience=3)  # type: ignore[arg-type]
     validator = Engine(lambda engine, batch: None)
     trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda _: _validate(validator, next(scores), handler))
     trainer.run([0], max_epochs=5)
@@ -258,6 +259,84 @@ class Gaussian:
     settings = write_settings(tmp_path, head, losses="{'energy': ref(Gaussian)}", epochs="1")
     assert run(settings) == 0
     assert read(run_folders(settings)[0] / "specs.json")["outputs"]["energy"]["size"] == 2
+
+
+def test_a_network_is_given_the_columns_that_it_takes(tmp_path: Path) -> None:
+    head = """
+from torch import nn
+
+
+class Wide(nn.Module):
+    lattice = "any"
+    takes = ("hillas_width", "multiplicity")
+
+    def __init__(self, *, inputs, outputs):
+        super().__init__()
+        self.heads = nn.ModuleDict({name: nn.Linear(2, task.size) for name, task in outputs.tasks.items()})
+
+    def forward(self, pixels, hillas_width, multiplicity):
+        assert hillas_width.shape == multiplicity.shape == (len(pixels),)
+        assert bool((multiplicity >= 1).all())
+        both = pixels.new_tensor([1.0, 1.0]) * 0 + pixels.new_zeros(len(pixels), 2)
+        both[:, 0], both[:, 1] = hillas_width, multiplicity
+        return {name: head(both) for name, head in self.heads.items()}
+"""
+    settings = write_settings(
+        tmp_path, head, network="ref(Wide)", filters="[ref('core.intensity', minimum=1)]", epochs="1"
+    )
+    assert run(settings) == 0
+
+
+def test_a_column_that_the_data_do_not_have_is_refused_by_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = """
+from torch import nn
+
+
+class Odd(nn.Linear):
+    takes = ("hillas_widht", "true_energy")
+
+    def __init__(self, *, inputs, outputs):
+        super().__init__(1, 1)
+"""
+    settings = write_settings(tmp_path, head, network="ref(Odd)")
+    assert run(settings) == 2
+    error = capsys.readouterr().err
+    assert "takes the column 'hillas_widht', which the data do not have" in error
+    assert "did you mean 'hillas_width'" in error
+    assert "asks for 'true_energy', simulated truth" in error
+
+
+def test_a_class_target_of_ones_own_may_use_any_columns(tmp_path: Path) -> None:
+    head = """
+import numpy as np
+
+
+class Bright:
+    columns = ("true_energy", "true_shower_primary_id")
+    geometry = "class"
+    size = 2
+    classes = ("faint", "bright")
+
+    def encode(self, events):
+        return (np.asarray(events["true_energy"]) > 0.2).astype(np.int64)
+
+    def decode(self, prediction, events):
+        return {}
+"""
+    settings = write_settings(
+        tmp_path, head, targets="{'bright': ref(Bright)}", losses="{'bright': ref('core.cross_entropy')}", epochs="1"
+    )
+    assert run(settings) == 0
+    assert read(run_folders(settings)[0] / "specs.json")["outputs"]["bright"]["classes"] == ["faint", "bright"]
+
+
+def test_infinite_parameters_are_recorded_as_such(tmp_path: Path) -> None:
+    settings = write_settings(tmp_path, filters="[ref('core.intensity', minimum=20)]", epochs="1")
+    assert run(settings) == 0
+    parameters = read(run_folders(settings)[0] / "experiment.json")["filters"][0]["parameters"]
+    assert parameters == {"minimum": 20, "maximum": {"float": "inf"}}
 
 
 STEREO = """

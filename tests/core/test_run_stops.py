@@ -155,5 +155,7 @@ def test_changed_data_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert run(settings) == 75
     shutil.copy(EXAMPLES / "gamma_diffuse_prod6_run10.dl1.h5", data)
     assert run(settings) == 4
-    assert "the data have changed since the run began" in capsys.readouterr().err
-    assert read(run_folders(settings)[0] / "run.json")["status"] == "failed"
+    error = capsys.readouterr().err
+    assert "the data have changed since" in error
+    assert "data/gamma_diffuse_prod6_run10.dl1.h5 is new" in error
+    assert read(run_folders(settings)[0] / "run.json")["status"] == "stopped"

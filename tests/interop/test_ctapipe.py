@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import astropy.units as u
@@ -28,6 +29,8 @@ from gammalearn_core.data.split import split
 from gammalearn_core.data.truth import Task
 from gammalearn_core.plugin import Registry
 from gammalearn_core.results.dl2 import write_dl2
+from gammalearn_core.results.dl2.copying import read_raw
+from gammalearn_core.results.dl2.copying import write_raw
 from gammalearn_core.results.predictions import Predictions
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
@@ -70,6 +73,13 @@ def digicam(tmp_path_factory: pytest.TempPathFactory) -> Path:
     losses = '{"energy": ref("core.l1"), "direction": ref("core.l1")}'
     (path,) = predict(tmp_path_factory.mktemp("sst"), "DigiCam", losses)
     return path
+
+
+def registry_task(name: str) -> Task:
+    registry = Registry().discover()
+    record = registry.find(f"core.{name}", kind="target")
+    assert isinstance(record, Target)
+    return Task(name=name, id=f"core.{name}", record=record, codec=registry.load(f"core.{name}", kind="target")())
 
 
 def event_ids(table: h5py.Dataset) -> set[tuple[int, int]]:
@@ -147,6 +157,43 @@ def test_the_number_of_showers_is_scaled_to_the_split(digicam: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_runs_without_a_trigger_in_the_split_still_count_their_showers(tmp_path: Path) -> None:
+    paths = []
+    for number in range(4):
+        paths.append(tmp_path / f"run{number}.h5")
+        shutil.copy(EXAMPLES / "gamma_prod4_sst1m.dl1.h5", paths[-1])
+        with h5py.File(paths[-1], "r+") as h5:
+            _set_run(h5, number)
+    sources = DL1Source(paths)
+    rows = np.flatnonzero(split(sources.events, validation=0.0, test=0.05) == TEST)
+    events = sources.events.take(rows)
+    assert 0 < len(np.unique(events["file"])) < 4
+    energy = registry_task("energy")
+    values = {"energy": energy.codec.decode(energy.codec.encode(events), events)}
+    predictions = Predictions(events=events, rows=rows, values=values)
+    (written,) = write_dl2(tmp_path / "dl2", predictions, tasks={"energy": energy}, files=paths, name="x", share=0.05)
+    sources.close()
+    with h5py.File(paths[0]) as one, h5py.File(written) as all_of_them:
+        thrown = one["configuration/simulation/run"]["n_showers"].sum()
+        assert len(all_of_them["configuration/simulation/run"]) == 4
+        assert all_of_them["configuration/simulation/run"]["n_showers"].sum() == 4 * round(0.05 * thrown)
+
+
+def _set_run(h5: h5py.File, number: int) -> None:
+    """Give all tables another run number, and the showers other energies."""
+
+    def change(name: str, node: object) -> None:
+        if isinstance(node, h5py.Dataset) and "obs_id" in (node.dtype.names or ()):
+            rows = read_raw(node)
+            rows["obs_id"] = 1000 + number
+            if "true_energy" in rows.dtype.names:
+                rows["true_energy"] *= 1 + 0.01 * number
+            write_raw(node, rows)
+
+    h5.visititems(change)
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_ctapipe_reads_the_instrument_and_the_reference_metadata(digicam: Path) -> None:
     subarray = SubarrayDescription.from_hdf(digicam)
     assert len(subarray) == 70
@@ -163,13 +210,7 @@ def test_predictions_that_are_the_truth_come_back_as_the_truth(tmp_path: Path) -
     source = DL1Source(path)
     rows = np.flatnonzero(split(source.events, validation=0.0, test=0.5) == TEST)
     events = source.events.take(rows)
-    registry = Registry().discover()
-    tasks = {}
-    for name in ("energy", "direction"):
-        record = registry.find(f"core.{name}", kind="target")
-        assert isinstance(record, Target)
-        codec = registry.load(f"core.{name}", kind="target")()
-        tasks[name] = Task(name=name, id=f"core.{name}", record=record, codec=codec)
+    tasks = {name: registry_task(name) for name in ("energy", "direction")}
     values = {name: task.codec.decode(task.codec.encode(events), events) for name, task in tasks.items()}
     predictions = Predictions(events=events, rows=rows, values=values)
     (written,) = write_dl2(tmp_path, predictions, tasks=tasks, files=[path], name="truth", share=0.5)

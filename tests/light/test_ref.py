@@ -65,8 +65,18 @@ def test_on_keeps_what_it_is_given() -> None:
     assert on("COMPLETED", handler, every=2, engine="tester") == On("COMPLETED", handler, 2, "tester")
 
 
-def test_on_means_the_trainer_unless_told_otherwise() -> None:
-    assert on("COMPLETED", make_network) == On("COMPLETED", ref(make_network), None, "trainer")
+def test_on_leaves_the_engine_to_the_record_unless_told_otherwise() -> None:
+    assert on("COMPLETED", make_network) == On("COMPLETED", ref(make_network), None, None)
+    assert on("COMPLETED", make_network, engine="validator").engine == "validator"
+
+
+def test_on_refuses_an_event_whose_filter_would_be_lost() -> None:
+    class Filtered:
+        name = "ITERATION_COMPLETED"
+        filter = staticmethod(lambda engine, event: event % 100 == 0)
+
+    with pytest.raises(SettingsError, match="ITERATION_COMPLETED is given with a filter"):
+        on(Filtered(), make_network)  # type: ignore[arg-type]
 
 
 def test_on_takes_a_member_of_an_enumeration_by_its_name() -> None:

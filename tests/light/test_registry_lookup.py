@@ -48,7 +48,8 @@ def test_a_misspelt_unqualified_id_is_completed(core_only: Registry) -> None:
 
 
 def test_without_a_suggestion_the_command_that_lists_is_named(core_only: Registry) -> None:
-    expected = "no component is named 'zzz.qqq'; 'gammalearn plugins list --kind network' lists them"
+    expected = "no component is named 'zzz.qqq' (no plug-in 'zzz' is installed);"
+    expected += " 'gammalearn plugins list --kind network' lists them"
     assert refusal(core_only, "zzz.qqq", "network") == expected
 
 
@@ -58,8 +59,12 @@ def test_a_component_of_the_wrong_kind_is_refused(core_only: Registry) -> None:
 
 
 def test_a_known_plugin_that_is_not_installed_is_named_with_its_distribution(core_only: Registry) -> None:
-    expected = "'stereo.arrays' is in the plug-in 'stereo', which is not installed: pip install gammalearn-stereo"
-    assert refusal(core_only, "stereo.arrays", "loader") == expected
+    expected = "'hexconv.resnet' is in the plug-in 'hexconv', which is not installed: install gammalearn-hexconv"
+    assert refusal(core_only, "hexconv.resnet", "network") == expected
+
+
+def test_an_unknown_plugin_is_said_not_to_be_installed(core_only: Registry) -> None:
+    assert "(no plug-in 'sterio' is installed)" in refusal(core_only, "sterio.arrays", "loader")
 
 
 def test_asking_for_a_component_of_a_broken_plugin_says_why_it_is_missing(install: Install, discover: Discover) -> None:

@@ -13,6 +13,8 @@ from ignite.handlers import EarlyStopping
 if TYPE_CHECKING:
     from gammalearn_core.engine.running import RunningExperiment
 
+_log = logging.getLogger("gammalearn_core.early_stopping")
+
 
 def create(
     experiment: RunningExperiment,
@@ -41,9 +43,11 @@ def create(
         value = float(engine.state.metrics[metric])
         return sign * value if math.isfinite(value) else -math.inf
 
+    if not len(experiment.splits["validation"]):
+        _log.warning("early stopping has no validation split to watch, and does nothing")
     stopping = EarlyStopping(patience, score, experiment.trainer)
     # ignite's logger prints by itself, beside the run's own messages.
-    stopping.logger = logging.getLogger("gammalearn_core.early_stopping")
+    stopping.logger = _log
     return stopping
 
 

@@ -65,7 +65,7 @@ def _fit(one: Input, other: Input) -> bool:
 
 def _describe(number: int, path: Path) -> Input | None:
     with h5py.File(path, "r", locking="best-effort") as h5:
-        if TRIGGER not in h5 or "/configuration/instrument" not in h5:
+        if any(path not in h5 for path in (TRIGGER, TEL_TRIGGER, "/configuration/instrument")):
             return None
         return Input(
             number=number,

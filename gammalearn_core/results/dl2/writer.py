@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from gammalearn_core._version import __version__
+from gammalearn_core.data.columns import read_column
 from gammalearn_core.data.split import TEST
 from gammalearn_core.data.split import split
 from gammalearn_core.data.table import EventTable
@@ -115,10 +117,8 @@ def _write(
         parts = []
         for source in output.inputs:
             h5 = stack.enter_context(h5py.File(source.path, "r", locking="best-effort"))
-            part = _Part(number=source.number, h5=h5, keep=_keeper(h5, share))
-            if part.keep(h5[TRIGGER]).any():
-                parts.append(part)
-        if not parts:
+            parts.append(_Part(number=source.number, h5=h5, keep=_keeper(h5, share)))
+        if not any(part.keep(part.h5[TRIGGER]).any() for part in parts):
             return False
         model = _text(parts[0].h5.attrs.get(VERSION, ""))
         with h5py.File(path, "w") as destination:
@@ -134,7 +134,8 @@ def _write(
 def _keeper(h5: h5py.File, share: float) -> Callable[[h5py.Dataset], NDArray[np.bool_]]:
     """A function that tells which rows of an event table belong to the test split."""
     known = h5[SHOWER] if SHOWER in h5 else h5[TRIGGER]
-    columns = {n: known[n] for n in known.dtype.names if n in ("obs_id", "event_id") or n.startswith("true_")}
+    names = [n for n in known.dtype.names if n in ("obs_id", "event_id") or n.startswith("true_")]
+    columns = {n: partial(read_column, known, n) for n in names}
     sides = split(EventTable(columns, len(known)), validation=0.0, test=share)
     chosen = _keys(known)[sides == TEST]
     return lambda table: np.isin(_keys(table), chosen)

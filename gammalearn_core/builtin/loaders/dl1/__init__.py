@@ -1,6 +1,6 @@
 """ctapipe DL1 HDF5: ``core.dl1``.
 
-``columns`` decodes, ``instrument`` describes, ``file`` opens, ``choice`` chooses cameras, ``index`` makes the event
+``instrument`` describes, ``file`` opens, ``choice`` chooses cameras, ``index`` makes the event
 table, ``blocks`` reads images, and ``source`` is the loader.
 """
 

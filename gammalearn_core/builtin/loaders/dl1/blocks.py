@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from gammalearn_core.builtin.loaders.dl1.columns import decode
-from gammalearn_core.builtin.loaders.dl1.columns import label
-from gammalearn_core.builtin.loaders.dl1.columns import read_rows
+from gammalearn_core.data.columns import decode
+from gammalearn_core.data.columns import label
+from gammalearn_core.data.columns import read_rows
 from gammalearn_core.errors import DataError
 
 CHANNELS = ("image", "peak_time", "image_mask", "valid")

@@ -12,11 +12,11 @@ import hdf5plugin  # noqa: F401 - registers the blosc filters that ctapipe uses
 import numpy as np
 from numpy.typing import NDArray
 
-from gammalearn_core.builtin.loaders.dl1.columns import match
-from gammalearn_core.builtin.loaders.dl1.columns import read_column
-from gammalearn_core.builtin.loaders.dl1.columns import text
 from gammalearn_core.builtin.loaders.dl1.instrument import Telescope
 from gammalearn_core.builtin.loaders.dl1.instrument import read_telescopes
+from gammalearn_core.data.columns import match
+from gammalearn_core.data.columns import read_column
+from gammalearn_core.data.columns import text
 from gammalearn_core.errors import DataError
 
 IMAGES = "/dl1/event/telescope/images"

@@ -11,12 +11,12 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from gammalearn_core.builtin.loaders.dl1.columns import match
-from gammalearn_core.builtin.loaders.dl1.columns import read_column
 from gammalearn_core.builtin.loaders.dl1.file import SUBARRAY_EVENT
 from gammalearn_core.builtin.loaders.dl1.file import DL1File
 from gammalearn_core.builtin.loaders.dl1.file import event_ids
 from gammalearn_core.builtin.loaders.dl1.file import taken
+from gammalearn_core.data.columns import match
+from gammalearn_core.data.columns import read_column
 from gammalearn_core.data.table import EventTable
 
 _log = logging.getLogger(__name__)

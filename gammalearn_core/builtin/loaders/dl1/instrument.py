@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 from attrs import frozen
 
-from gammalearn_core.builtin.loaders.dl1.columns import read_column
-from gammalearn_core.builtin.loaders.dl1.columns import text
+from gammalearn_core.data.columns import read_column
+from gammalearn_core.data.columns import text
 from gammalearn_core.data.geometry import CameraGeometry
 from gammalearn_core.errors import DataError
 
