@@ -14,6 +14,7 @@ from gammalearn_core.data.batch import Batch
 from gammalearn_core.data.source import EventSource
 from gammalearn_core.data.specs import InputSpec
 from gammalearn_core.data.table import EventTable
+from gammalearn_core.errors import DataError
 
 Cut = tuple[str, str, Callable[[EventTable], NDArray[np.bool_]]]
 """Name, scope (``image`` or ``event``) and function."""
@@ -42,13 +43,13 @@ class Selected:
     def __init__(self, source: EventSource, cuts: Sequence[Cut]) -> None:
         self._source = source
         self.counts: list[CutCount] = []
-        self._lost: NDArray[np.int64] | None = None
-        """Row of the source and ``tel_id`` of the images that were cut."""
+        self._lost = np.empty(0, dtype=np.int64)
+        """Codes of the images that were cut, in order."""
         rows = np.arange(len(source.events))
         table = source.events
         for name, scope, function in sorted(cuts, key=lambda c: c[1] != "image"):
             target = table.images if scope == "image" else table
-            keep = np.asarray(function(target), dtype=bool)
+            keep = _checked(function(target), name, len(target))
             self.counts.append(CutCount(name=name, scope=scope, before=len(target), after=int(np.count_nonzero(keep))))
             if scope == "image" and table.images is not table:
                 table, events = self._cut_images(table, keep, rows)
@@ -80,8 +81,8 @@ class Selected:
     def read(self, rows: NDArray[np.int64]) -> Batch:
         """These rows, without images that were cut."""
         batch = self._source.read(self._rows[rows])
-        if self._lost is not None:
-            batch = batch.take_images(self._kept_images(batch, self._lost))
+        if len(self._lost):
+            batch = batch.take_images(self._kept_images(batch))
         batch.events["row"] = torch.from_numpy(np.asarray(rows, dtype=np.int64))
         return batch
 
@@ -96,26 +97,31 @@ class Selected:
         event = np.repeat(np.arange(len(table)), table.multiplicity)
         per_event = np.bincount(event[keep], minlength=len(table))
         events = np.flatnonzero(per_event)
-        lost = np.column_stack([rows[event[~keep]], table.images["tel_id"][~keep]]).astype(np.int64)
-        self._lost = lost if self._lost is None else np.concatenate([self._lost, lost])
+        lost = _codes(rows[event[~keep]], table.images["tel_id"][~keep])
+        self._lost = np.sort(np.concatenate([self._lost, lost]))
         offsets = np.concatenate([[0], np.cumsum(per_event[events])]).astype(np.int64)
         columns = {name: (lambda name=name: table[name][events]) for name in table.names}
         return EventTable(columns, len(events), offsets=offsets, images=table.images.take(keep)), events
 
-    def _kept_images(self, batch: Batch, lost: NDArray[np.int64]) -> dict[str, torch.Tensor]:
+    def _kept_images(self, batch: Batch) -> dict[str, torch.Tensor]:
         keep = {}
         for key, group in batch.images.items():
-            keys = np.column_stack([batch.events["row"][group.event].numpy(), group.telescope.numpy()])
-            keep[key] = torch.from_numpy(~_is_in(keys, lost))
+            codes = _codes(batch.events["row"][group.event].numpy(), group.telescope.numpy())
+            place = np.minimum(np.searchsorted(self._lost, codes), len(self._lost) - 1)
+            keep[key] = torch.from_numpy(self._lost[place] != codes)
         return keep
 
 
-def _is_in(keys: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.bool_]:
-    if not len(among) or not len(keys):
-        return np.zeros(len(keys), dtype=bool)
-    _, inverse = np.unique(np.concatenate([among, keys]), axis=0, return_inverse=True)
-    inverse = inverse.reshape(-1)
-    return np.isin(inverse[len(among) :], inverse[: len(among)])
+def _codes(rows: NDArray[np.int64], tel_id: NDArray[np.int64]) -> NDArray[np.int64]:
+    """One number for a row of the source and a telescope, whose ``tel_id`` has 16 bits."""
+    return (rows.astype(np.int64) << 16) | tel_id.astype(np.int64)
+
+
+def _checked(keep: object, name: str, length: int) -> NDArray[np.bool_]:
+    mask = np.asarray(keep)
+    if mask.shape != (length,):
+        raise DataError(f"the filter {name} gives values of shape {mask.shape}, wanted one for each of {length} rows")
+    return mask.astype(bool)
 
 
 __all__ = ["Cut", "CutCount", "Selected"]

@@ -24,6 +24,15 @@ TESTS = Path(__file__).parents[1] / "data"
 EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Several threads, or several workers of pytest, slow each other down on tensors as small as these."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def find() -> Callable[[str], Path]:
     """``find("gamma_test")``: a real DL1 file, of the tests or of the examples."""

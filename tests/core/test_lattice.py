@@ -178,8 +178,15 @@ def test_rings_of_pixels_have_no_lattice() -> None:
     assert find_lattice(z.real, z.imag).kind == "irregular"
 
 
-def test_two_pixels_at_one_place_are_no_lattice() -> None:
-    assert find_lattice(np.array([0.0, 0, 0, 1]), np.array([0.0, 0, 0, 1])).kind == "irregular"
+@pytest.mark.parametrize("name", ["LSTCam", "SCTCam"])
+def test_two_pixels_at_one_place_are_no_lattice(camera: Camera, name: str) -> None:
+    geometry = camera(name)
+    x, y = (np.append(values, values[7]) for values in (geometry.x, geometry.y))
+    assert find_lattice(x, y).kind == "irregular"
+
+
+def test_pixels_that_are_all_at_one_place_are_no_lattice() -> None:
+    assert find_lattice(np.zeros(5), np.zeros(5)).kind == "irregular"
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])

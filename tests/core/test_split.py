@@ -128,6 +128,15 @@ def test_the_hash_is_spread_evenly() -> None:
     assert np.sum((counts - 1000) ** 2 / 1000) < 110  # chi-squared with 63 degrees of freedom, 99.98 %
 
 
+def test_the_split_is_that_of_the_first_release() -> None:
+    """A change here would move showers between training and test of runs that are continued or compared."""
+    ids = {"obs_id": np.array([1, 2]), "event_id": np.array([7, 2**40])}
+    assert shower_hash(EventTable(ids, 2)).tolist() == [8581286081765471666, 3882592785882212383]
+    direction = {"true_energy": np.full(2, 0.5), "true_alt": np.full(2, 70.0), "true_az": np.full(2, 180.0)}
+    truth = {"obs_id": np.ones(2, dtype=int), "true_shower_primary_id": np.array([0, 101]), **direction}
+    assert shower_hash(EventTable(truth, 2)).tolist() == [8690432764276680539, 14719402912507337052]
+
+
 def test_a_column_shower_is_taken_as_it_is() -> None:
     given: NDArray[np.uint64] = np.array([1, 2**63 + 1], dtype=np.uint64)
     assert shower_hash(EventTable({"shower": given}, 2)).tolist() == [1, 2**63 + 1]

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from matplotlib.tri import Triangulation
 from numpy.typing import NDArray
-from scipy.spatial import Delaunay
 from scipy.spatial import cKDTree
 from torch import Generator
 from torch import Tensor
@@ -98,17 +98,23 @@ Parts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 def _barycentric(points: NDArray[np.float64], cells: NDArray[np.float64], *, reach: float) -> Parts:
     """Linear interpolation. Triangles with a side beyond ``reach`` are outside the camera."""
-    triangles = Delaunay(points)
-    found = triangles.find_simplex(cells)
+    # Not scipy's find_simplex, which solves a linear system for each triangle with a threaded LAPACK: up to 30 s here.
+    triangulation = Triangulation(points[:, 0], points[:, 1])
+    triangles: NDArray[np.int64] = np.asarray(triangulation.triangles, dtype=np.int64)
+    corners = points[triangles]
+    sides = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)
+    triangulation.set_mask(sides.max(axis=1) > reach)
+    found = np.asarray(triangulation.get_trifinder()(cells[:, 0], cells[:, 1]))
     inside = np.flatnonzero(found >= 0)
-    corners = triangles.simplices[found[inside]]
-    sides = [np.hypot(*(points[corners[:, i]] - points[corners[:, (i + 1) % 3]]).T) for i in range(3)]
-    near = np.max(sides, axis=0) <= reach
-    inside, corners = inside[near], corners[near]
-    transform = triangles.transform[found[inside]]
-    two = np.einsum("nij,nj->ni", transform[:, :2], cells[inside] - transform[:, 2])
-    weights = np.column_stack([two, 1 - two.sum(axis=1)])
-    return np.repeat(inside, 3), corners.reshape(-1).astype(np.int64), weights.reshape(-1)
+    away = corners[found[inside]] - cells[inside, None]
+    areas = _cross(np.roll(away, -1, axis=1), np.roll(away, -2, axis=1))
+    weights = areas / areas.sum(axis=1, keepdims=True)
+    return np.repeat(inside, 3), triangles[found[inside]].reshape(-1), weights.reshape(-1)
+
+
+def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    product: NDArray[np.float64] = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    return product
 
 
 def _edge(points: NDArray[np.float64], cells: NDArray[np.float64], done: NDArray[np.int64], *, reach: float) -> Parts:
