@@ -103,9 +103,23 @@ class RunFolder:
 
 
 def new_run_folder(logdir: Path, name: str, sha256: str) -> RunFolder:
-    """A new, empty run folder."""
+    """A new, empty run folder.
+
+    Raises
+    ------
+    SettingsError
+        Nothing can be written there.
+    """
     parent = logdir / name
-    parent.mkdir(parents=True, exist_ok=True)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        return _new_folder(parent, sha256)
+    except OSError as error:
+        what = f"no run folder can be made in {parent}: {error.strerror}"
+        raise SettingsError([Problem("--logdir", what)]) from error
+
+
+def _new_folder(parent: Path, sha256: str) -> RunFolder:
     for attempt in range(1000):
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         path = parent / f"{stamp}{f'.{attempt}' if attempt else ''}-{sha256[:8]}"

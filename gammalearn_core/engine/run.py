@@ -83,7 +83,7 @@ def run(file: SettingsFile, registry: Registry, *, logdir: Path, fresh: bool = F
         sha256 = settings_sha256(description)
         data = [describe_file(path, folder_of_settings) for path in built.files]
         folder = None if fresh else latest_run(logdir, file.experiment.name, sha256)
-        if folder is not None:
+        if folder is not None and (folder.checkpoints / checkpoint.LAST).is_file():
             _refuse_other_data(folder, data)
         if folder is not None and folder.read_json(folder.run_json)["status"] == "finished":
             print(f"{folder.path} has finished already; --fresh starts another run")

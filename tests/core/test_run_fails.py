@@ -205,6 +205,23 @@ def test_a_settings_error_in_a_process_of_its_own_has_no_traceback(tmp_path: Pat
     assert "Traceback" not in done.stderr
 
 
+def test_a_logdir_that_cannot_be_written_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = write_settings(tmp_path)
+    (tmp_path / "runs").write_text("a file, not a folder")
+    assert run(settings) == 2
+    assert "--logdir: no run folder can be made in" in capsys.readouterr().err
+
+
+def test_data_that_were_mended_are_taken_by_the_same_command(tmp_path: Path) -> None:
+    path = damaged(tmp_path, "nan truth")
+    data = f"ref('core.dl1', paths={str(path)!r}, cameras='NectarCam')"
+    settings = write_settings(tmp_path, data=data, losses="{'energy': ref('core.l1')}", epochs="1")
+    assert run(settings) == 4
+    damaged(tmp_path, "whole")
+    assert run(settings) == 0
+    assert [read(f / "run.json")["status"] for f in run_folders(settings)] == ["finished"]
+
+
 def test_the_optimizer_and_schedule_may_be_classes_of_torch(tmp_path: Path) -> None:
     head = "import torch\n"
     settings = write_settings(
