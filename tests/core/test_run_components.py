@@ -1,152 +1,13 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from ignite.engine import Events
-from runs import TESTS
 from runs import read
 from runs import record
 from runs import run
 from runs import run_folders
 from runs import write_settings
-
-from gammalearn_core.settings.ref import EVENTS
-
-
-def test_the_names_of_events_are_those_of_ignite() -> None:
-    assert set(EVENTS) == {event.name for event in Events}
-
-
-def test_a_handler_in_the_settings_file_is_called_on_any_event(tmp_path: Path) -> None:
-    head = """
-import json
-from pathlib import Path
-
-FILE = Path(__file__).with_name("calls.json")
-CALLS = []
-
-
-def create_new_handler(experiment, label):
-    def handle_an_event(trainer):
-        CALLS.append([label, trainer.state.epoch, trainer.state.iteration])
-        FILE.write_text(json.dumps(CALLS))
-
-    return handle_an_event
-"""
-    handlers = """[
-        on("STARTED", ref(create_new_handler, label="started")),
-        on("ITERATION_COMPLETED", ref(create_new_handler, label="every second step"), every=2),
-        on("COMPLETED", ref(create_new_handler, label="validated"), engine="validator"),
-        on("COMPLETED", ref(create_new_handler, label="tested"), engine="tester"),
-        ref(create_new_handler, label="epoch"),
-    ]"""
-    assert run(write_settings(tmp_path, head, handlers=handlers)) == 0
-    calls = json.loads((tmp_path / "calls.json").read_text())
-    labels = [c[0] for c in calls]
-    assert labels.count("started") == 1
-    assert [c[2] for c in calls if c[0] == "every second step"] == [2, 4, 6]
-    assert labels.count("validated") == 2
-    assert labels.count("tested") == 1
-    assert [c[1] for c in calls if c[0] == "epoch"] == [1, 2]
-
-
-def test_a_handler_is_given_the_running_experiment(tmp_path: Path) -> None:
-    head = """
-from pathlib import Path
-
-
-def look(experiment):
-    seen = {
-        "settings": experiment.settings.name,
-        "folder": experiment.folder.path.name,
-        "parameters": sum(p.numel() for p in experiment.network.parameters()),
-        "lr": experiment.optimizer.param_groups[0]["lr"],
-        "engines": sorted(experiment.engines),
-        "events": len(experiment.source.events),
-        "device": str(experiment.device),
-        "splits": sorted(experiment.splits),
-    }
-    experiment.writer.add_scalar("mine", 1.0, 0)
-    Path(__file__).with_name("seen.txt").write_text(repr(seen))
-    return lambda engine: None
-"""
-    settings = write_settings(tmp_path, head, handlers="[ref(look)]", epochs="1")
-    assert run(settings) == 0
-    seen = (tmp_path / "seen.txt").read_text()
-    assert "'settings': 'test'" in seen
-    assert "'engines': ['tester', 'trainer', 'validator']" in seen
-    assert "'events': 64" in seen
-    assert list((run_folders(settings)[0] / "tensorboard").iterdir())
-
-
-def test_a_handler_with_state_is_in_the_checkpoint(tmp_path: Path) -> None:
-    import torch
-
-    head = """
-class Counter:
-    def __init__(self, experiment):
-        self.count = 0
-
-    def __call__(self, engine):
-        self.count += 1
-
-    def state_dict(self):
-        return {"count": self.count}
-
-    def load_state_dict(self, state):
-        self.count = state["count"]
-"""
-    settings = write_settings(tmp_path, head, handlers="[ref(Counter)]")
-    assert run(settings) == 0
-    state = torch.load(run_folders(settings)[0] / "checkpoints" / "last.pt", weights_only=True)
-    assert state["part:handler0"] == {"count": 2}
-
-
-def test_early_stopping_ends_training_and_the_run_finishes(tmp_path: Path) -> None:
-    settings = write_settings(
-        tmp_path,
-        optimizer="ref('core.sgd', lr=0.0)",
-        epochs="20",
-        handlers="[ref('core.early_stopping', patience=2, metric='particle/n', mode='max')]",
-    )
-    assert run(settings) == 0
-    assert len((run_folders(settings)[0] / "metrics.jsonl").read_text().splitlines()) == 3
-    assert record(settings)["status"] == "finished"
-
-
-def test_early_stopping_takes_no_nan_for_an_improvement() -> None:
-    from types import SimpleNamespace
-
-    from ignite.engine import Engine
-
-    from gammalearn_core.builtin.handlers.early_stopping import create
-
-    trainer = Engine(lambda engine, batch: None)
-    scores = iter([1.0, float("nan"), float("nan"), float("nan"), 0.5])
-    handler = create(SimpleNamespace(trainer=trainer, splits={"validation": [0]}), patience=3)  # type: ignore[arg-type]
-    validator = Engine(lambda engine, batch: None)
-    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda _: _validate(validator, next(scores), handler))
-    trainer.run([0], max_epochs=5)
-    assert trainer.state.epoch == 4
-
-
-def _validate(validator: object, score: float, handler: object) -> None:
-    validator.state.metrics = {"loss": score}  # type: ignore[attr-defined]
-    handler(validator)  # type: ignore[operator]
-
-
-def test_tensorboard_has_losses_metrics_and_the_learning_rate(tmp_path: Path) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    settings = write_settings(tmp_path, handlers="[ref('core.tensorboard', every=1)]")
-    assert run(settings) == 0
-    events = EventAccumulator(str(run_folders(settings)[0] / "tensorboard"))
-    events.Reload()
-    tags = set(events.Tags()["scalars"])
-    assert {"loss/train", "loss/validation", "learning_rate/0", "train_step/energy"} <= tags
-    assert len(events.Scalars("loss/train")) == 2
 
 
 def test_a_plugin_in_the_settings_file_is_used_by_its_id(tmp_path: Path) -> None:
@@ -339,68 +200,84 @@ def test_infinite_parameters_are_recorded_as_such(tmp_path: Path) -> None:
     assert parameters == {"minimum": 20, "maximum": {"float": "inf"}}
 
 
-STEREO = """
+def test_a_balance_may_own_parameters_that_are_trained(tmp_path: Path) -> None:
+    import torch
+
+    head = """
 import torch
 from torch import nn
 
 
-class Sum(nn.Module):
-    stereo = True
-
-    def __init__(self, *, inputs, outputs):
+class Uncertainty(nn.Module):
+    def __init__(self, *, tasks):
         super().__init__()
-        self.embed = nn.ModuleDict(
-            {key: nn.Linear(len(c.channels) * c.geometry.n_pixels, 8) for key, c in inputs.cameras.items()}
-        )
-        self.heads = nn.ModuleDict({name: nn.Linear(8, task.size) for name, task in outputs.tasks.items()})
+        self.log_variance = nn.ParameterDict({name: nn.Parameter(torch.zeros(())) for name in tasks})
 
-    def forward(self, batch):
-        total = torch.zeros(len(batch), 8)
-        for key, images in batch.images.items():
-            total = total.index_add(0, images.event, self.embed[key](images.pixels.flatten(1)))
-        return {name: head(total) for name, head in self.heads.items()}
+    def forward(self, losses, shared_parameters):
+        assert len(shared_parameters) > 1
+        terms = [loss * torch.exp(-self.log_variance[n]) + self.log_variance[n] for n, loss in losses.items()]
+        return torch.stack(terms).sum()
 """
-
-
-def test_events_of_several_cameras_run_from_end_to_end(tmp_path: Path) -> None:
-    path = str(TESTS / "gamma_test.dl1.h5")
-    settings = write_settings(
-        tmp_path,
-        STEREO,
-        data=f"ref('core.dl1', paths={path!r}, level='subarray')",
-        filters="[ref('core.intensity', minimum=10)]",
-        transforms="[ref('core.log_charge'), ref('core.normalise')]",
-        network="ref(Sum)",
-        losses="{'energy': ref('core.l1'), 'direction': ref('core.l1')}",
-        validation="0.3",
-        test="0.3",
-        batch_size="3",
-    )
+    settings = write_settings(tmp_path, head, balance="ref(Uncertainty)")
     assert run(settings) == 0
-    specs = read(run_folders(settings)[0] / "specs.json")
-    assert set(specs["inputs"]["cameras"]) == {"LSTCam", "NectarCam", "CHEC", "SCTCam"}
-    cut = record(settings)["cuts"][0]
-    assert (cut["scope"], cut["before"]) == ("image", 42)
-    assert cut["after"] < 42
+    state = torch.load(run_folders(settings)[0] / "checkpoints" / "last.pt", weights_only=True)
+    assert all(float(v) != 0 for v in state["part:balance"].values())
 
 
-def test_a_second_source_without_labels_takes_part_without_truth(tmp_path: Path) -> None:
+def test_a_loss_of_scope_outputs_is_given_the_outputs_of_all_tasks(tmp_path: Path) -> None:
     head = """
-class Watching:
-    def __init__(self, *, task):
-        pass
+class Joint:
+    scope = "outputs"
 
-    def __call__(self, prediction, truth):
-        return (prediction - truth).abs().mean(dim=1)
+    def __init__(self, *, task):
+        self.task = task
+
+    def __call__(self, outputs, truth):
+        assert set(outputs) == {"energy", "direction"}
+        assert all(len(v) == len(truth) for v in outputs.values())
+        return (outputs[self.task.name] - truth).abs().mean(dim=1)
 """
-    settings = write_settings(
-        tmp_path,
-        head,
-        data="{'labelled': ref('core.dl1', paths=DATA + 'gamma_mono*.h5', cameras='NectarCam'),"
-        " 'unlabelled': ref('core.dl1', paths=DATA + 'gamma_diffuse*.h5', cameras='MST')}",
-        losses="{'energy': ref(Watching)}",
-        epochs="1",
-    )
+    settings = write_settings(tmp_path, head, losses="{'energy': ref(Joint), 'direction': ref('core.l1')}", epochs="1")
     assert run(settings) == 0
-    facts = record(settings)["splits"]
-    assert sum(s["samples"] for s in facts.values()) == 46 + 6
+
+
+def test_a_random_transform_runs_in_training_only_and_gives_the_same_weights_twice(tmp_path: Path) -> None:
+    head = """
+from dataclasses import replace
+
+import torch
+
+CALLS = []
+
+
+class Noise:
+    random = True
+
+    def __init__(self, *, inputs):
+        self.outputs = inputs
+
+    def __call__(self, batch, generator):
+        CALLS.append(len(batch))
+        noisy = {}
+        for key, group in batch.images.items():
+            noise = torch.randn(group.pixels.shape, generator=generator)
+            noisy[key] = replace(group, pixels=group.pixels + noise)
+        return replace(batch, images=noisy)
+
+
+def count(run):
+    def report(results):
+        (run.path / "calls.txt").write_text(str(sum(CALLS)))
+        CALLS.clear()
+        return []
+
+    return report
+"""
+    transforms = "[ref('core.log_charge'), ref(Noise), ref('core.to_square', size=16, conserve=[])]"
+    settings = write_settings(tmp_path, head, transforms=transforms, reports="[ref(count)]")
+    assert run(settings) == 0
+    assert run(settings, "--fresh") == 0
+    first, second = run_folders(settings)
+    train = record(settings)["splits"]["train"]["samples"]
+    assert int((first / "calls.txt").read_text()) == 2 * train
+    assert read(first / "run.json")["weights_sha256"] == read(second / "run.json")["weights_sha256"]
