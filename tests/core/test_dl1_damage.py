@@ -213,7 +213,17 @@ def test_no_file_stays_open_after_an_error(
 ) -> None:
     good, bad = copy_of("gamma_4lst_lasercal"), tmp_path / "bad.h5"
     bad.write_text("not HDF5")
-    with pytest.raises(error):
+    with pytest.raises(error) as caught:
         open_dl1(good, *([] if params else [bad]), **params)
-    with h5py.File(good, "r+"):
-        pass
+    with h5py.File(good, "r+"):  # which fails while the file is open anywhere, and `caught` keeps everything alive
+        assert caught.value
+
+
+def test_a_file_that_is_refused_is_closed(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        del file[IMAGES]
+    with pytest.raises(DataError) as caught:
+        open_dl1(path)
+    with h5py.File(path, "r+"):
+        assert caught.value

@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from gammalearn_core import DataError
 from gammalearn_core.api import Batch
 from gammalearn_core.api import EventTable
 from gammalearn_core.api import Images
@@ -130,6 +131,12 @@ def test_two_image_cuts_both_count(open_dl1: Open, whole: Whole) -> None:
     expected = expected_pairs(images, 100) - expected_pairs(images, 300.0001)
     assert pairs(whole(selected)) == expected
     assert len(expected) < len(expected_pairs(images, 100))
+
+
+def test_a_filter_that_gives_too_few_values_is_an_error_that_names_it(open_dl1: Open) -> None:
+    short: Cut = ("short", "event", lambda events: np.ones(2, dtype=bool))
+    with pytest.raises(DataError, match=r"the filter short gives values of shape \(2,\), wanted one for each of 10"):
+        Selected(open_dl1("gamma_4lst_lasercal"), [short])
 
 
 def test_each_cut_is_counted(open_dl1: Open) -> None:

@@ -46,12 +46,14 @@ class CNN2d(nn.Module):
         widths = [len(camera.channels), *channels]
         self.body = nn.Sequential(*(_block(a, b) for a, b in pairwise(widths)))
         self.shared = nn.Sequential(nn.Linear(widths[-1], hidden), nn.ReLU(), nn.Dropout(dropout))
-        self.heads = nn.ModuleDict({name: nn.Linear(hidden, task.size) for name, task in outputs.tasks.items()})
+        # Not a ModuleDict, which refuses names such as "type".
+        self.tasks = tuple(outputs.tasks)
+        self.heads = nn.ModuleList(nn.Linear(hidden, task.size) for task in outputs.tasks.values())
 
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
         """Images ``(n, channels, rows, columns)`` to ``{task: (n, size)}``."""
         features = self.shared(self.body(pixels).mean(dim=(2, 3)))
-        return {name: head(features) for name, head in self.heads.items()}
+        return {name: head(features) for name, head in zip(self.tasks, self.heads, strict=True)}
 
 
 def _block(inside: int, outside: int) -> nn.Sequential:
