@@ -115,6 +115,11 @@ def test_the_check_names_the_setting_that_gives_every_primary_a_class() -> None:
     assert attached(table, [0, 1, 2], classes=[0, 1, 101]).truth["particle"].tolist() == [0, 1, 2]
 
 
+def test_the_setting_that_is_advised_always_has_the_gamma() -> None:
+    (problem,) = check_truth(events(true_shower_primary_id=[1, 1, 1]), tasks()["particle"])
+    assert problem.hint == "targets={'particle': ref('core.particle', classes=[0, 1])}"
+
+
 def test_the_check_finds_nothing_wrong_with_sound_truth() -> None:
     assert [check_truth(events(), task) for task in tasks().values()] == [[], [], []]
 

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from gammalearn_core.builtin.loaders.dl1.instrument import Telescope
 from gammalearn_core.builtin.loaders.dl1.instrument import read_telescopes
+from gammalearn_core.data.columns import label
 from gammalearn_core.data.columns import match
 from gammalearn_core.data.columns import read_column
+from gammalearn_core.data.columns import read_rows
 from gammalearn_core.data.columns import text
 from gammalearn_core.errors import DataError
 
@@ -181,7 +183,22 @@ class DL1File:
 
 def event_ids(table: h5py.Dataset) -> Ids:
     """``(obs_id, event_id)`` of each row, ``(n, 2)``."""
-    return np.column_stack([read_column(table, n).astype(np.int64) for n in ("obs_id", "event_id")])
+    return valid_ids(table)[0]
+
+
+def valid_ids(table: h5py.Dataset) -> tuple[Ids, NDArray[np.bool_]]:
+    """``(obs_id, event_id)`` of each row, ``(n, 2)``, and whether the row is valid, which it is unless it says not.
+
+    One pass over the table: HDF5 decompresses all columns of a chunk to read one.
+    """
+    known = table.dtype.names or ()
+    missing = [n for n in ("obs_id", "event_id") if n not in known]
+    if missing:
+        raise DataError(f"{label(table)} has no column {missing[0]!r}")
+    rows = read_rows(table, slice(None), [n for n in ("obs_id", "event_id", "is_valid") if n in known])
+    keys = np.column_stack([rows["obs_id"], rows["event_id"]]).astype(np.int64)
+    valid = rows["is_valid"].astype(bool) if "is_valid" in known else np.ones(len(keys), dtype=bool)
+    return keys, valid
 
 
 def taken(values: NDArray[Any], rows: Ids) -> NDArray[Any]:
@@ -193,4 +210,4 @@ def taken(values: NDArray[Any], rows: Ids) -> NDArray[Any]:
     return taken
 
 
-__all__ = ["SUBARRAY_EVENT", "DL1File", "event_ids", "taken"]
+__all__ = ["SUBARRAY_EVENT", "DL1File", "event_ids", "taken", "valid_ids"]

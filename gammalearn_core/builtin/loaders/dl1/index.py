@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from gammalearn_core.builtin.loaders.dl1.file import SUBARRAY_EVENT
 from gammalearn_core.builtin.loaders.dl1.file import DL1File
-from gammalearn_core.builtin.loaders.dl1.file import event_ids
 from gammalearn_core.builtin.loaders.dl1.file import taken
+from gammalearn_core.builtin.loaders.dl1.file import valid_ids
 from gammalearn_core.data.columns import match
 from gammalearn_core.data.columns import read_column
 from gammalearn_core.data.table import EventTable
@@ -40,10 +40,7 @@ def find_pieces(file: DL1File, telescopes: list[int]) -> list[Piece]:
     pieces, dropped = [], 0
     for tel_id in telescopes:
         table = file.image_tables[tel_id]
-        keys = event_ids(table)
-        keep = np.ones(len(keys), dtype=bool)
-        if "is_valid" in table.dtype.names:
-            keep &= read_column(table, "is_valid").astype(bool)
+        keys, keep = valid_ids(table)
         if "event_type" in columns:
             rows = match(keys, ids)
             keep &= (rows < 0) | (taken(columns["event_type"], rows) == SUBARRAY_EVENT)

@@ -69,16 +69,16 @@ class DL1Source:
     def __init__(
         self,
         paths: str | Path | Sequence[str | Path],
-        channels: Sequence[str] = ("image", "peak_time"),
+        channels: str | Sequence[str] = ("image", "peak_time"),
         cameras: str | Sequence[str] | None = None,
         telescopes: Sequence[int] | None = None,
         level: Literal["telescope", "subarray"] = "telescope",
-        columns: Sequence[str] = (),
+        columns: str | Sequence[str] = (),
         buffer_mb: float = 512,
     ) -> None:
         self._channels = _checked_channels(channels)
         self._level = level
-        self._columns = tuple(columns)
+        self._columns = (columns,) if isinstance(columns, str) else tuple(columns)
         self._cache = BlockCache(self._channels, int(buffer_mb * 1e6))
         self.files: list[DL1File] = []
         try:
