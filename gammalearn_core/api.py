@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Generator
 from torch import Tensor
 
+from gammalearn_core.builtin.metrics.samples import SampleMetric
 from gammalearn_core.data.batch import Batch
 from gammalearn_core.data.batch import Images
 from gammalearn_core.data.codec import TargetCodec
@@ -29,6 +30,8 @@ from gammalearn_core.data.specs import OutputSpec
 from gammalearn_core.data.specs import TaskSpec
 from gammalearn_core.data.table import Columns
 from gammalearn_core.data.table import EventTable
+from gammalearn_core.engine.folder import RunFolder
+from gammalearn_core.engine.running import RunningExperiment
 
 
 @runtime_checkable
@@ -68,24 +71,6 @@ class FittedTransform(Protocol):
 
 
 @runtime_checkable
-class SampleMetric(Protocol):
-    """What a metric gives: ``target(**params)``, an ``ignite.metrics.Metric``.
-
-    A target that has a parameter ``task`` is given the `TaskSpec`. Without any sample, `compute` should give NaN; an
-    ignite ``NotComputableError`` is taken for it.
-    """
-
-    def reset(self) -> None:
-        """Forget all samples."""
-
-    def update(self, output: tuple[Tensor, Tensor]) -> None:
-        """Take predictions ``(n, size)`` and truth of the samples of a batch that have truth."""
-
-    def compute(self) -> float | Mapping[str, float]:
-        """The number, or several by name."""
-
-
-@runtime_checkable
 class SampleLoss(Protocol):
     """What a loss gives: ``target(*, task, **params)``.
 
@@ -111,6 +96,8 @@ __all__ = [
     "InputSpec",
     "Lattice",
     "OutputSpec",
+    "RunFolder",
+    "RunningExperiment",
     "SampleLoss",
     "SampleMetric",
     "TargetCodec",

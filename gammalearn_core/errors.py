@@ -6,7 +6,9 @@ traceback, and exits with its ``exit_code``.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 from attrs import frozen
@@ -44,7 +46,7 @@ class DataError(GammalearnError):
 
 
 class NonFiniteLossError(GammalearnError):
-    """The loss became NaN or infinite; the weights have not been touched by that step."""
+    """The loss became NaN or infinite; the optimizer has not used it."""
 
     exit_code = EXIT_NON_FINITE
 
@@ -113,6 +115,12 @@ class SettingsError(GammalearnError):
         return "\n".join([title, *(f"  {str(p).replace(chr(10), chr(10) + '  ')}" for p in self.problems)])
 
 
+def place_of(error: BaseException) -> str:
+    """' (file, line n)': where an error arose, for those who look for it in their own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+
+
 __all__ = [
     "EXIT_CHECK_FAILED",
     "EXIT_DATA",
@@ -129,4 +137,5 @@ __all__ = [
     "SettingsError",
     "StoppedError",
     "UnknownComponentError",
+    "place_of",
 ]

@@ -103,15 +103,21 @@ class EventTable:
         """Images of each row."""
         return np.diff(self.offsets)
 
+    def image_rows(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows of `images` that belong to these events, one event after the other, and where each begins among them."""
+        if self._offsets is None:
+            return rows, np.arange(len(rows) + 1)
+        counts = self._offsets[rows + 1] - self._offsets[rows]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return np.repeat(self._offsets[rows] - offsets[:-1], counts) + np.arange(offsets[-1]), offsets
+
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> EventTable:
         """The table of these rows, by number or by mask; columns stay unread until they are named."""
         numbers = (np.flatnonzero(rows) if rows.dtype == bool else rows).astype(np.int64)
         columns = {name: self._taken(name, numbers) for name in self._columns}
         if self._images is None:
             return EventTable(columns, len(numbers))
-        parts = [np.arange(self.offsets[r], self.offsets[r + 1]) for r in numbers]
-        image_rows = np.concatenate([*parts, np.empty(0, dtype=np.int64)]).astype(np.int64)
-        offsets = np.concatenate([[0], np.cumsum(self.multiplicity[numbers])]).astype(np.int64)
+        image_rows, offsets = self.image_rows(numbers)
         return EventTable(columns, len(numbers), offsets=offsets, images=self._images.take(image_rows))
 
     def with_columns(self, columns: Mapping[str, Column], *, images: EventTable | None = None) -> EventTable:

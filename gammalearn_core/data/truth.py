@@ -48,7 +48,8 @@ class Truth:
         labelled = _labelled(events)
         for name, task in tasks.items():
             encoded = task.codec.encode(events)
-            applies = labelled & _applies(events, task.record)
+            learns_truth = any(c.startswith("true_") for c in task.record.columns)
+            applies = _applies(events, task.record) & (labelled | (not learns_truth))
             missing = (encoded < 0) if encoded.ndim == 1 else ~np.isfinite(encoded).all(axis=1)
             bad = np.flatnonzero(missing & applies)
             if len(bad):
@@ -67,26 +68,39 @@ class Truth:
         """Samples among these rows that have truth for a task."""
         return int(self._weight[task][torch.from_numpy(rows)].count_nonzero())
 
+    def count_class(self, task: str, rows: NDArray[np.int64], number: int) -> int:
+        """Samples among these rows that are of one class."""
+        chosen = torch.from_numpy(rows)
+        return int(((self._truth[task][chosen] == number) & (self._weight[task][chosen] > 0)).count_nonzero())
 
-def check_truth(events: EventTable, task: Task) -> list[Problem]:
-    """What is wrong with the truth of a task: columns that are not there, primaries that have no class."""
-    where = f"targets[{task.name!r}]"
+
+def check_columns(events: EventTable, task: Task) -> list[Problem]:
+    """What is wrong with the data of a task: truth columns that are not there."""
     absent = [c for c in task.record.columns if c not in events]
-    if absent:
-        what = f"the data have no {', '.join(absent)}, so there is nothing to learn {task.name!r} from"
-        return [Problem(where, what, "observed files have no truth: use simulated ones", kind="data")]
+    if not absent:
+        return []
+    what = f"the data have no {', '.join(absent)}, so there is nothing to learn {task.name!r} from"
+    return [Problem(_where(task), what, "observed files have no truth: use simulated ones", kind="data")]
+
+
+def check_classes(events: EventTable, task: Task) -> list[Problem]:
+    """What is wrong with the classes of a task: samples that belong to none."""
     if not task.codec.classes:
         return []
     without = _labelled(events) & (task.codec.encode(events) < 0)
     if not without.any():
         return []
     if _PRIMARY not in task.record.columns:
-        return [Problem(where, f"{np.count_nonzero(without)} samples have no class", kind="data")]
+        return [Problem(_where(task), f"{np.count_nonzero(without)} samples have no class", kind="data")]
     primary = np.asarray(events[_PRIMARY])
     present = sorted({int(p) for p in np.unique(primary[_labelled(events)])} | {0})
     classless = ", ".join(str(p) for p in np.unique(primary[without]))
     hint = f"targets={{{task.name!r}: ref({task.id!r}, classes={present})}}"
-    return [Problem(where, f"the data have primaries without a class: {classless}", hint)]
+    return [Problem(_where(task), f"the data have primaries without a class: {classless}", hint)]
+
+
+def _where(task: Task) -> str:
+    return f"targets[{task.name!r}]"
 
 
 def _labelled(events: EventTable) -> NDArray[np.bool_]:
@@ -114,4 +128,4 @@ def _missing(events: EventTable, task: Task, bad: NDArray[np.int64]) -> str:
     return f"{len(bad)} samples have no finite {columns}, which task {task.name!r} needs; the first is {first}"
 
 
-__all__ = ["Task", "Truth", "check_truth"]
+__all__ = ["Task", "Truth", "check_classes", "check_columns"]

@@ -19,7 +19,7 @@ from gammalearn_core.data.specs import InputSpec
 from gammalearn_core.data.specs import OutputSpec
 from gammalearn_core.data.specs import TaskSpec
 from gammalearn_core.data.truth import Task
-from gammalearn_core.data.truth import check_truth
+from gammalearn_core.data.truth import check_columns
 from gammalearn_core.engine.components import Part
 from gammalearn_core.engine.components import import_parts
 from gammalearn_core.errors import DataError
@@ -28,6 +28,7 @@ from gammalearn_core.errors import SettingsError
 from gammalearn_core.plugin.names import suggest
 from gammalearn_core.plugin.records import Target
 from gammalearn_core.plugin.registry import Registry
+from gammalearn_core.results.dl2.tables import algorithm_name
 from gammalearn_core.settings.experiment import Experiment
 from gammalearn_core.settings.ref import Ref
 
@@ -51,6 +52,7 @@ class Built:
     balance: nn.Module | None
     metrics: dict[str, list[tuple[str, Any]]] = field(factory=dict)
     """By task: id and metric."""
+    metric_parts: dict[str, list[Part]] = field(factory=dict)
 
     @property
     def files(self) -> list[Path]:
@@ -102,10 +104,12 @@ def _source(parts: dict[str, Part], experiment: Experiment) -> EventSource:
         if len(sources) == 1:
             return next(iter(sources.values()))
         return Combined(sources, {n: len(p.files) for n, p in zip(sources, loaders.values(), strict=True)})
-    except DataError as error:
+    except BaseException as error:
         for source in sources.values():
             source.close()
-        raise SettingsError([Problem("data", str(error), kind="data")]) from error
+        if isinstance(error, DataError):
+            raise SettingsError([Problem("data", str(error), kind="data")]) from error
+        raise
 
 
 def _opened(part: Part) -> EventSource:
@@ -135,13 +139,15 @@ class _Builder:
         self._check_inputs(inputs)
         self._stop_if_wrong()
         specs = {name: _task_spec(task) for name, task in tasks.items()}
+        self._check_names(tasks)
         losses = {name: self._make(f"losses[{name!r}]", task=spec) for name, spec in specs.items()}
         self._stop_if_wrong()
         outputs = OutputSpec(tasks={n: _sized(spec, losses[n]) for n, spec in specs.items()})
         torch.manual_seed(derived_seed(self.experiment.seed, "weights"))
         network = self._make("network", inputs=inputs, outputs=outputs)
         balance = self._make("balance", tasks=outputs.tasks) if "balance" in self.parts else None
-        metrics = {name: self._metrics(spec, tasks[name].record) for name, spec in specs.items()}
+        chosen = {name: self._metric_parts(spec, tasks[name].record) for name, spec in specs.items()}
+        metrics = {name: self._metrics(specs[name], parts) for name, parts in chosen.items()}
         self._stop_if_wrong()
         return Built(
             experiment=self.experiment,
@@ -157,6 +163,7 @@ class _Builder:
             losses=losses,
             balance=balance,
             metrics=metrics,
+            metric_parts=chosen,
         )
 
     def _make(self, where: str, **keywords: object) -> Any:
@@ -186,7 +193,7 @@ class _Builder:
                 continue
             record = part.record if isinstance(part.record, Target) else _local_target(part)
             tasks[name] = Task(name=name, id=part.ref.label, record=record, codec=codec)
-            self.problems += check_truth(self.source.events, tasks[name])
+            self.problems += check_columns(self.source.events, tasks[name])
         return tasks
 
     def _cuts(self) -> list[Cut]:
@@ -221,13 +228,24 @@ class _Builder:
                 hint = suggest(name, self.source.events.names)
                 self.problems.append(Problem(where, f"takes the column {name!r}, which the data do not have", hint))
 
-    def _metrics(self, task: TaskSpec, record: Target) -> list[tuple[str, Any]]:
+    def _check_names(self, tasks: dict[str, Task]) -> None:
+        """Tasks are also told apart by the names of their algorithms in DL2."""
+        by_name: dict[str, str] = {}
+        for name in tasks:
+            other = by_name.setdefault(algorithm_name(name), name)
+            if other != name:
+                what = f"the tasks {other!r} and {name!r} would both be {algorithm_name(name)} in DL2"
+                self.problems.append(Problem(f"losses[{name!r}]", what, "rename one"))
+
+    def _metric_parts(self, task: TaskSpec, record: Target) -> list[Part]:
         """Metrics of a task: those of the settings, or those that its target names."""
         where = f"metrics[{task.name!r}]"
-        chosen = [p for w, p in self.parts.items() if w.startswith(f"{where}[")]
-        if task.name not in self.experiment.metrics:
-            chosen = [self._default_metric(where, id) for id in record.metrics]
-        made = ((p.ref.label, self._made(p, optional={"task": task})) for p in chosen)
+        if task.name in self.experiment.metrics:
+            return [p for w, p in self.parts.items() if w.startswith(f"{where}[")]
+        return [self._default_metric(where, id) for id in record.metrics]
+
+    def _metrics(self, task: TaskSpec, parts: list[Part]) -> list[tuple[str, Any]]:
+        made = ((p.ref.label, self._made(p, optional={"task": task})) for p in parts)
         return [(id, metric) for id, metric in made if metric is not None]
 
     def _default_metric(self, where: str, id: str) -> Part:

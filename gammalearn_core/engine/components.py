@@ -8,6 +8,7 @@ import logging
 import math
 from collections.abc import Callable
 from collections.abc import Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from gammalearn_core.errors import GammalearnError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.errors import UnknownComponentError
+from gammalearn_core.errors import place_of
 from gammalearn_core.plugin.names import LOCAL
 from gammalearn_core.plugin.records import RECORDS
 from gammalearn_core.plugin.records import Component
@@ -113,8 +115,9 @@ class Part:
             raise
         except Exception as error:
             _log.debug("%s %s", self.where, self.ref.label, exc_info=True)
-            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-            raise SettingsError([Problem(f"{self.where} {self.ref.label}", f"{kind}{error}")]) from error
+            foreseen = isinstance(error, ValueError)
+            what = str(error) if foreseen else f"{type(error).__name__}: {error}{place_of(error)}"
+            raise SettingsError([Problem(f"{self.where} {self.ref.label}", what)]) from error
 
     def describe(self, registry: Registry) -> dict[str, Any]:
         """The component as plain data, as it is kept with a run."""
@@ -159,6 +162,9 @@ def _resolve(item: Ref, kind: str, registry: Registry) -> tuple[Component | None
 
 
 def _describe_callable(target: Callable[..., object]) -> dict[str, Any]:
+    if isinstance(target, partial):
+        inner = _describe_callable(target.func)
+        return inner | {"partial": {"arguments": plain(target.args), "keywords": plain(target.keywords)}}
     name = f"{getattr(target, '__module__', '?')}:{getattr(target, '__qualname__', type(target).__qualname__)}"
     return {"callable": name, "source_sha256": _source_sha256(target)}
 

@@ -17,27 +17,20 @@ from gammalearn_core.results.predictions import Predictions
 _log = logging.getLogger(__name__)
 
 
-def write_results(running: RunningExperiment, loop: Loop) -> list[dict[str, Any]]:
+def write_results(running: RunningExperiment, loop: Loop, best_epoch: int) -> list[dict[str, Any]]:
     """Test, write everything, and say what was written: path, size and checksum of each file."""
-    predictions = _test(running, loop)
+    predictions = _test(running, loop, best_epoch)
     folder = running.folder
     written: list[Path] = []
     if predictions is not None:
-        written += write_dl2(
-            folder.predictions,
-            predictions,
-            tasks=running.built.tasks,
-            files=running.built.files,
-            name=running.settings.name,
-            share=running.settings.test,
-        )
+        written += _dl2(running, predictions)
     results = folder.read_json(folder.metrics_json)
     for part in (p for p in running.built.parts.values() if p.kind == "report"):
         written += _report(running, part, results)
     return [describe_file(path, folder.path) for path in written if path.is_file()]
 
 
-def _test(running: RunningExperiment, loop: Loop) -> Predictions | None:
+def _test(running: RunningExperiment, loop: Loop, best_epoch: int) -> Predictions | None:
     collecting = Collecting()
     splits: dict[str, Any] = {}
     if len(running.splits["validation"]):
@@ -48,13 +41,13 @@ def _test(running: RunningExperiment, loop: Loop) -> Predictions | None:
         splits["test"] = loop.evaluate(running.tester, "test")
         shown = "  ".join(f"{n} {v:.4g}" for n, v in splits["test"].items() if v == v)
         _log.info("test  %s", shown)
-    running.folder.write_json(running.folder.metrics_json, _metrics(running, loop, splits))
+    running.folder.write_json(running.folder.metrics_json, _metrics(running, best_epoch, splits))
     if not len(running.splits["test"]):
         return None
     return collecting.predictions(running.source.events, running.built.tasks)
 
 
-def _metrics(running: RunningExperiment, loop: Loop, splits: dict[str, Any]) -> dict[str, Any]:
+def _metrics(running: RunningExperiment, best_epoch: int, splits: dict[str, Any]) -> dict[str, Any]:
     definitions = {"loss": "weighted mean over the samples that have truth, joined over the tasks as in training"}
     for task, metrics in running.built.metrics.items():
         for id, _ in metrics:
@@ -63,8 +56,8 @@ def _metrics(running: RunningExperiment, loop: Loop, splits: dict[str, Any]) -> 
                 definitions[f"{task}: {id}"] = text
     return {
         "schema": 1,
-        "weights": "best" if loop.progress.best_epoch else "last",
-        "epoch": loop.progress.best_epoch,
+        "weights": "best" if best_epoch else "last",
+        "epoch": best_epoch,
         "splits": splits,
         "definitions": definitions,
     }
@@ -73,6 +66,24 @@ def _metrics(running: RunningExperiment, loop: Loop, splits: dict[str, Any]) -> 
 def _definition(running: RunningExperiment, id: str) -> str:
     records = [r for r in running.built.registry.records(id) if r.kind == "metric"]
     return str(getattr(records[0], "definition", "")) if records else ""
+
+
+def _dl2(running: RunningExperiment, predictions: Predictions) -> list[Path]:
+    """Write predictions; if that fails, the checkpoints and the metrics are there all the same."""
+    built, settings = running.built, running.settings
+    try:
+        return write_dl2(
+            running.folder.predictions,
+            predictions,
+            tasks=built.tasks,
+            files=built.files,
+            name=settings.name,
+            share=settings.test,
+        )
+    except Exception as error:
+        _log.warning("predictions are not written: %s: %s", type(error).__name__, error)
+        _log.debug("predictions", exc_info=True)
+        return []
 
 
 def _report(running: RunningExperiment, part: Any, results: dict[str, Any]) -> list[Path]:

@@ -32,17 +32,60 @@ class RunFolder:
         """``<UTC>-<first 8 digits of the settings' hash>``."""
         return self.path.name
 
-    settings = property(lambda self: self.path / "settings.py")
-    experiment_json = property(lambda self: self.path / "experiment.json")
-    specs_json = property(lambda self: self.path / "specs.json")
-    run_json = property(lambda self: self.path / "run.json")
-    metrics_jsonl = property(lambda self: self.path / "metrics.jsonl")
-    metrics_json = property(lambda self: self.path / "metrics.json")
-    log = property(lambda self: self.path / "log.txt")
-    tensorboard = property(lambda self: self.path / "tensorboard")
-    checkpoints = property(lambda self: self.path / "checkpoints")
-    predictions = property(lambda self: self.path / "predictions")
-    figures = property(lambda self: self.path / "figures")
+    @property
+    def settings(self) -> Path:
+        """The settings file as it was."""
+        return self.path / "settings.py"
+
+    @property
+    def experiment_json(self) -> Path:
+        """The settings with every default filled in."""
+        return self.path / "experiment.json"
+
+    @property
+    def specs_json(self) -> Path:
+        """What the network sees and predicts."""
+        return self.path / "specs.json"
+
+    @property
+    def run_json(self) -> Path:
+        """What the run was made of, and how it went."""
+        return self.path / "run.json"
+
+    @property
+    def metrics_jsonl(self) -> Path:
+        """Losses and metrics, a line an epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def metrics_json(self) -> Path:
+        """Final numbers with their definitions."""
+        return self.path / "metrics.json"
+
+    @property
+    def log(self) -> Path:
+        """Messages with times."""
+        return self.path / "log.txt"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Events for TensorBoard."""
+        return self.path / "tensorboard"
+
+    @property
+    def checkpoints(self) -> Path:
+        """``last.pt`` and ``best.pt``."""
+        return self.path / "checkpoints"
+
+    @property
+    def predictions(self) -> Path:
+        """DL2 files of the test split."""
+        return self.path / "predictions"
+
+    @property
+    def figures(self) -> Path:
+        """Figures of reports."""
+        return self.path / "figures"
 
     def read_json(self, path: Path) -> Any:
         """A JSON file of the run; None if it is not there."""

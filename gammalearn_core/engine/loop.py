@@ -14,6 +14,7 @@ from ignite.engine import Events
 from gammalearn_core.data.order import batches
 from gammalearn_core.engine import checkpoint
 from gammalearn_core.engine.measuring import Measuring
+from gammalearn_core.engine.measuring import mean_losses
 from gammalearn_core.engine.progress import TrainingProgress
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.engine.schedule import Pace
@@ -52,8 +53,6 @@ class Loop:
         self.progress = Progress()
         self.epoch_length = steps_per_epoch(running)
         self._epoch_start = time.monotonic()
-        self._sums: dict[str, float] = {}
-        self._samples = 0
         self._make_engines()
 
     def restore(self) -> bool:
@@ -81,9 +80,8 @@ class Loop:
             data = _Epochs(self.running)
             trainer.run(data, max_epochs=self.running.settings.epochs, epoch_length=self.epoch_length)
             self.shown.close()
-            self.progress.complete = not self.running.stop.signal
             # Stopped between the last step of an epoch and its end: that epoch is done again, with its validation.
-            if self.progress.complete or trainer.state.iteration % self.epoch_length:
+            if trainer.state.iteration % self.epoch_length:
                 self._save(checkpoint.LAST)
         if self.running.stop.signal:
             raise stopped(self.running)
@@ -100,6 +98,7 @@ class Loop:
     def new_evaluator(self) -> Engine:
         """An engine that predicts and measures, without handlers of the user's."""
         engine = Engine(lambda _, batch: evaluate_step(self.running, batch))
+        engine.logger = _SILENT
         Measuring(self.running).attach(engine)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._maybe_stop)
         return engine
@@ -107,6 +106,8 @@ class Loop:
     def _make_engines(self) -> None:
         running = self.running
         running.trainer = Engine(lambda _, batch: train_step(running, batch))
+        running.trainer.logger = _SILENT
+        running.metric_names = Measuring(running).names()
         running.validator = self.new_evaluator()
         running.tester = self.new_evaluator()
         trainer = running.trainer
@@ -119,7 +120,6 @@ class Loop:
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._end_epoch)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._maybe_stop)
         for engine in running.engines.values():
-            engine.logger = _SILENT
             # ignite drops an exception that no handler raises again; whatever a user's handler does, this one does.
             engine.add_event_handler(Events.EXCEPTION_RAISED, _raise)
 
@@ -141,13 +141,14 @@ class Loop:
 
     def _begin_epoch(self, engine: Engine) -> None:
         self._epoch_start = time.monotonic()
-        self._sums, self._samples = {}, 0
+        if engine.state.iteration % self.epoch_length == 0:
+            self.progress.sums = {}
 
     def _count(self, engine: Engine) -> None:
         output: Any = engine.state.output
-        for name, value in output["losses"].items():
-            self._sums[name] = self._sums.get(name, 0.0) + value * output["n"]
-        self._samples += output["n"]
+        for name, (total, weight) in output["sums"].items():
+            before = self.progress.sums.get(name, (0.0, 0.0))
+            self.progress.sums[name] = (before[0] + total, before[1] + weight)
 
     def _advance_schedule(self, engine: Engine, now: Pace) -> None:
         if self.running.schedule is not None:
@@ -160,9 +161,7 @@ class Loop:
         return latest.get("validation", latest.get("train", {})).get("loss", math.nan)
 
     def _validate(self, engine: Engine) -> None:
-        losses = {name: total / max(1, self._samples) for name, total in self._sums.items()}
-        train = {"loss": losses.pop("loss")} | {f"{task}/loss": value for task, value in losses.items()}
-        self.running.latest["train"] = train
+        self.running.latest["train"] = mean_losses(self.running, self.progress.sums)
         if len(self.running.splits["validation"]):
             self.running.latest["validation"] = self.evaluate(self.running.validator, "validation")
 
@@ -170,12 +169,20 @@ class Loop:
         epoch = engine.state.epoch
         self._advance_schedule(engine, "epoch")
         self._advance_schedule(engine, "metric")
-        if math.isfinite(self._loss) and self._loss < self.progress.best_loss:
-            self.progress.best_loss, self.progress.best_epoch = self._loss, epoch
-            self._save(checkpoint.BEST)
-        self._save(checkpoint.LAST)
+        self.progress.complete = bool(engine.should_terminate) or epoch == self.running.settings.epochs
+        # Before the checkpoint: lines that are beyond it are dropped when a run goes on.
         self.running.folder.append_metrics(self._line(epoch, engine.state.iteration))
+        self._keep_if_best(epoch)
+        self._save(checkpoint.LAST)
         self.shown.epoch(epoch, self.running.latest)
+
+    def _keep_if_best(self, epoch: int) -> None:
+        before = self.progress.best_loss, self.progress.best_epoch
+        if not math.isfinite(self._loss) or self._loss >= before[0]:
+            return
+        self.progress.best_loss, self.progress.best_epoch = self._loss, epoch
+        if not self._save(checkpoint.BEST):
+            self.progress.best_loss, self.progress.best_epoch = before
 
     def _line(self, epoch: int, step: int) -> dict[str, Any]:
         return {
@@ -186,9 +193,9 @@ class Loop:
             **self.running.latest,
         }
 
-    def _save(self, name: str) -> None:
+    def _save(self, name: str) -> bool:
         state = state_of(self.running, self.progress, self.epoch_length)
-        checkpoint.save(self.running.folder.checkpoints / name, state)
+        return checkpoint.save(self.running.folder.checkpoints / name, state)
 
     def _maybe_stop(self, engine: Engine) -> None:
         if self.running.stop.signal:

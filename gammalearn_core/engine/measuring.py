@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -32,6 +33,15 @@ class Measuring:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._update)
         engine.add_event_handler(Events.COMPLETED, self._finish)
 
+    def names(self) -> list[str]:
+        """Names of all losses and metrics."""
+        names = ["loss", *(f"{task}/loss" for task in self._running.built.outputs.tasks)]
+        for task, metrics in self._running.built.metrics.items():
+            for id, metric in metrics:
+                metric.reset()
+                names += [f"{task}/{name}" for name in _computed(id, metric)]
+        return names
+
     def _start(self, engine: Engine) -> None:
         self._sums = {task: [0.0, 0.0] for task in self._running.built.outputs.tasks}
         for metrics in self._running.built.metrics.values():
@@ -51,19 +61,25 @@ class Measuring:
                     metric.update((output["outputs"][task][has], batch.truth[task][has]))
 
     def _finish(self, engine: Engine) -> None:
-        means = {task: total / weight if weight else math.nan for task, (total, weight) in self._sums.items()}
-        measured = {
-            task: torch.tensor(value, device=self._running.device) for task, value in means.items() if value == value
-        }
-        with torch.no_grad():
-            loss = float(balanced(self._running, measured)) if measured else math.nan
-        engine.state.metrics = {"loss": loss} | {f"{task}/loss": value for task, value in means.items()}
+        engine.state.metrics = mean_losses(self._running, self._sums)
         for task, metrics in self._running.built.metrics.items():
             for id, metric in metrics:
                 for name, value in _computed(id, metric).items():
                     key = f"{task}/{name}"
                     taken = name != "n" and key in engine.state.metrics
                     engine.state.metrics[f"{task}/{id}.{name}" if taken else key] = value
+
+
+def mean_losses(running: RunningExperiment, sums: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Weighted mean of each task's losses, and of all joined, from sums of weighted losses and of weights.
+
+    NaN where no sample has truth.
+    """
+    means = {task: total / weight if weight else math.nan for task, (total, weight) in sums.items()}
+    measured = {task: torch.tensor(value, device=running.device) for task, value in means.items() if value == value}
+    with torch.no_grad():
+        loss = float(balanced(running, measured)) if measured else math.nan
+    return {"loss": loss} | {f"{task}/loss": value for task, value in means.items()}
 
 
 def _computed(id: str, metric: Any) -> dict[str, float]:
@@ -75,4 +91,4 @@ def _computed(id: str, metric: Any) -> dict[str, float]:
     return {str(k): float(v) for k, v in result.items()} if isinstance(result, Mapping) else {short: float(result)}
 
 
-__all__ = ["Measuring"]
+__all__ = ["Measuring", "mean_losses"]

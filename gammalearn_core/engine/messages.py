@@ -26,23 +26,28 @@ class _ConsoleHandler(logging.Handler):
 @contextmanager
 def messages(folder: RunFolder, console: Console) -> Iterator[None]:
     """Show and keep what the framework says while this context is open."""
-    logger = logging.getLogger("gammalearn_core")
+    ours, root = logging.getLogger("gammalearn_core"), logging.getLogger()
     to_file = logging.FileHandler(folder.log, encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handlers = (to_file, _ConsoleHandler(console))
-    level, propagate = logger.level, logger.propagate
-    logger.setLevel(logging.DEBUG)
-    logger.propagate = False
-    for handler in handlers:
+    # What others say goes to the file, and to the terminal if it is a warning.
+    of_others = _ConsoleHandler(console)
+    of_others.setLevel(logging.WARNING)
+    attached = [(ours, to_file), (ours, _ConsoleHandler(console)), (root, to_file), (root, of_others)]
+    before = (ours.level, ours.propagate, root.level)
+    ours.setLevel(logging.DEBUG)
+    ours.propagate = False
+    root.setLevel(logging.INFO)
+    for logger, handler in attached:
         logger.addHandler(handler)
+    logging.captureWarnings(capture=True)
     try:
         yield
     finally:
-        for handler in handlers:
+        logging.captureWarnings(capture=False)
+        for logger, handler in attached:
             logger.removeHandler(handler)
         to_file.close()
-        logger.setLevel(level)
-        logger.propagate = propagate
+        ours.level, ours.propagate, root.level = before
 
 
 __all__ = ["messages"]

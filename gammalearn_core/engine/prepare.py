@@ -17,11 +17,14 @@ from gammalearn_core.data.selection import Selected
 from gammalearn_core.data.split import SPLITS
 from gammalearn_core.data.split import split
 from gammalearn_core.data.truth import Truth
+from gammalearn_core.data.truth import check_classes
 from gammalearn_core.engine.build import Built
 from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.engine.loop import choose_device
+from gammalearn_core.engine.loop import stopped
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.engine.schedule import make_schedule
+from gammalearn_core.engine.schedule import pace_of
 from gammalearn_core.engine.signals import StopRequest
 from gammalearn_core.engine.steps import apply
 from gammalearn_core.engine.steps import read
@@ -40,6 +43,8 @@ def select(built: Built) -> tuple[Selected, dict[str, NDArray[np.int64]]]:
     ------
     DataError
         Nothing is left to train on.
+    SettingsError
+        Some events have no class.
     """
     selected = Selected(built.source, built.cuts)
     for cut in selected.counts:
@@ -47,6 +52,9 @@ def select(built: Built) -> tuple[Selected, dict[str, NDArray[np.int64]]]:
     if not len(selected.events):
         told = "; ".join(f"{c.name} keeps {c.after} of {c.before}" for c in selected.counts)
         raise DataError(f"no event is left after the cuts: {told}" if told else "the data have no events")
+    problems = [p for task in built.tasks.values() for p in check_classes(selected.events, task)]
+    if problems:
+        raise SettingsError(problems)
     settings = built.experiment
     sides = split(selected.events, validation=settings.validation, test=settings.test)
     splits = {name: np.flatnonzero(sides == number) for number, name in enumerate(SPLITS)}
@@ -71,6 +79,9 @@ def check_tasks(truth: Truth, built: Built, splits: Mapping[str, NDArray[np.int6
     for name in built.tasks:
         if not truth.count(name, splits["train"]):
             raise DataError(f"no sample of the training split has truth for task {name!r}")
+        for number, label in enumerate(built.tasks[name].codec.classes):
+            if not truth.count_class(name, splits["train"], number):
+                _log.warning("the training split has no %s, a class of task %r", label, name)
 
 
 def prepare(built: Built, folder: RunFolder, stop: StopRequest) -> RunningExperiment:
@@ -110,8 +121,9 @@ def prepare(built: Built, folder: RunFolder, stop: StopRequest) -> RunningExperi
         stop=stop,
     )
     if "schedule" in built.parts:
-        total = settings.epochs * steps_per_epoch(running)
-        running.schedule = make_schedule(built.parts["schedule"], optimizer, total)
+        part = built.parts["schedule"]
+        total = settings.epochs * (steps_per_epoch(running) if pace_of(part) == "step" else 1)
+        running.schedule = make_schedule(part, optimizer, total)
     return running
 
 
@@ -125,6 +137,8 @@ def fit_transforms(running: RunningExperiment) -> None:
 
 def _training_batches(running: RunningExperiment, earlier: list[tuple[Any, Any]]) -> Iterator[Batch]:
     for rows in batches(running.splits["train"], running.settings.batch_size):
+        if running.stop.signal:
+            raise stopped(running)
         yield apply(earlier, read(running, rows), running.device, seed=None)
 
 

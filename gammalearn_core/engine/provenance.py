@@ -58,7 +58,7 @@ def describe_experiment(built: Built) -> dict[str, Any]:
         "balance": one("balance") if experiment.balance else None,
         "optimizer": one("optimizer"),
         "schedule": one("schedule") if experiment.schedule else None,
-        "metrics": {t: [id for id, _ in m] for t, m in built.metrics.items()},
+        "metrics": {t: [p.describe(built.registry) for p in m] for t, m in built.metric_parts.items()},
         "handlers": [_describe_handler(built, i) for i in range(len(experiment.handlers))],
         "reports": many("reports"),
         **_numbers(experiment),

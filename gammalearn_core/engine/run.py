@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +36,7 @@ from gammalearn_core.engine.provenance import repository_patch
 from gammalearn_core.engine.provenance import settings_sha256
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.engine.signals import StopRequest
+from gammalearn_core.engine.state import check_loadable
 from gammalearn_core.engine.state import restore_weights
 from gammalearn_core.errors import EXIT_DONE
 from gammalearn_core.errors import DataError
@@ -44,11 +44,15 @@ from gammalearn_core.errors import GammalearnError
 from gammalearn_core.errors import RunFailedError
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.errors import StoppedError
+from gammalearn_core.errors import place_of
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.settings.check import check
 from gammalearn_core.settings.load import SettingsFile
 
 _log = logging.getLogger(__name__)
+
+_SESSION = ("started", "finished", "status", "error", "code", "plugins", "environment")
+"""What ``run.json`` keeps of earlier sessions of a run."""
 
 
 def run(file: SettingsFile, registry: Registry, *, logdir: Path, fresh: bool = False) -> int:
@@ -126,17 +130,17 @@ def _run(
             folder.write_json(folder.run_json, record)
             loop = Loop(running, TrainingProgress(shown, file.experiment.epochs))
             try:
+                check_loadable(running)
                 if not loop.restore():
                     fit_transforms(running)
                 loop.train()
             finally:
                 loop.shown.close()
             record["weights_sha256"] = checkpoint.weights_sha256(running.network.state_dict())
-            _load_best(running)
+            record["best_epoch"] = _load_best(running)
             record["best_weights_sha256"] = checkpoint.weights_sha256(running.network.state_dict())
-            record["best_epoch"] = loop.progress.best_epoch
             folder.write_json(folder.run_json, record)
-            record["outputs"] = write_results(running, loop)
+            record["outputs"] = write_results(running, loop, record["best_epoch"])
         finally:
             running.close()
 
@@ -146,8 +150,9 @@ def _status(folder: RunFolder, record: dict[str, Any]) -> Iterator[None]:
     """``run.json`` is there before training and says at the end how it went, whatever happens."""
     earlier = folder.read_json(folder.run_json)
     if earlier:
-        sessions = [*earlier.get("earlier", []), {n: earlier[n] for n in ("started", "finished", "status", "error")}]
-        record |= {"earlier": sessions}
+        record |= {"earlier": [*earlier.get("earlier", []), {n: earlier[n] for n in _SESSION}]}
+        if any(earlier[n] != record[n] for n in ("plugins", "environment")):
+            _log.warning("versions have changed since this run began; run.json keeps those of each session")
     folder.write_json(folder.run_json, record)
     try:
         yield
@@ -158,7 +163,7 @@ def _status(folder: RunFolder, record: dict[str, Any]) -> Iterator[None]:
         _log.debug("%s", traceback.format_exc())
         if isinstance(error, GammalearnError) or not isinstance(error, Exception):
             raise
-        raise RunFailedError(f"{_summary(error)}{_place(error)}; the traceback is in {folder.log}") from error
+        raise RunFailedError(f"{_summary(error)}{place_of(error)}; the traceback is in {folder.log}") from error
     finally:
         record["finished"] = now()
         folder.write_json(folder.run_json, record)
@@ -177,23 +182,18 @@ def _write_settings(file: SettingsFile, running: RunningExperiment, description:
     patch = repository_patch(file.path.resolve().parent)
     if patch:
         write_text(folder.path / "code.patch", patch)
-
-
-def _load_best(running: RunningExperiment) -> None:
-    """Test with the weights of the best epoch, or with the last ones if no epoch had a finite loss."""
-    path = running.folder.checkpoints / checkpoint.BEST
-    if path.is_file():
-        restore_weights(running, checkpoint.load(path, running.device))
     else:
-        last = running.folder.checkpoints / checkpoint.LAST
-        if last.is_file():
-            shutil.copyfile(last, path)
+        (folder.path / "code.patch").unlink(missing_ok=True)
 
 
-def _place(error: BaseException) -> str:
-    """Where an error arose, for those who look for it in their own code."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+def _load_best(running: RunningExperiment) -> int:
+    """Take the weights of the best epoch, and give its number; 0 if there is none, and the last ones stay."""
+    path = running.folder.checkpoints / checkpoint.BEST
+    if not path.is_file():
+        return 0
+    state = checkpoint.load(path, running.device)
+    restore_weights(running, state)
+    return int(state["best_epoch"])
 
 
 def _summary(error: BaseException) -> str:

@@ -46,6 +46,8 @@ class RunningExperiment:
     device : torch.device
     latest : dict of str to dict of str to float
         Newest metrics by split.
+    metric_names : list of str
+        Names of all losses and metrics of the validation.
     """
 
     settings: Experiment
@@ -63,6 +65,7 @@ class RunningExperiment:
     validator: Engine = field(init=False)
     tester: Engine = field(init=False)
     latest: dict[str, dict[str, float]] = field(factory=dict)
+    metric_names: list[str] = field(factory=list)
     handlers: list[Any] = field(factory=list)
 
     @property

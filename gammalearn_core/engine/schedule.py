@@ -30,7 +30,7 @@ def pace_of(part: Part) -> Pace:
 
 
 def make_schedule(part: Part, optimizer: Optimizer, total_steps: int) -> Any:
-    """The schedule of an optimizer, told the number of steps if it wants to know."""
+    """The schedule of an optimizer, told how often it will advance if it wants to know."""
     return part.make(optimizer, optional={"total_steps": total_steps})
 
 

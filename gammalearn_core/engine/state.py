@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from attrs import define
+from attrs import field
 
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.errors import DataError
+from gammalearn_core.errors import Problem
+from gammalearn_core.errors import SettingsError
 
 
 @define(kw_only=True)
@@ -20,6 +25,8 @@ class Progress:
     best_epoch: int = 0
     complete: bool = False
     """Whether training is over, by its last epoch or by early stopping."""
+    sums: dict[str, tuple[float, float]] = field(factory=dict)
+    """Of the epoch so far, by task: weighted losses and weights, summed."""
 
 
 def state_of(running: RunningExperiment, progress: Progress, epoch_length: int) -> dict[str, Any]:
@@ -32,6 +39,7 @@ def state_of(running: RunningExperiment, progress: Progress, epoch_length: int) 
         "best_loss": progress.best_loss,
         "best_epoch": progress.best_epoch,
         "complete": progress.complete,
+        "sums": {task: list(pair) for task, pair in progress.sums.items()},
     }
     return state | {f"part:{name}": part.state_dict() for name, part in _stateful(running).items()}
 
@@ -55,14 +63,41 @@ def restore(running: RunningExperiment, state: Mapping[str, Any], epoch_length: 
     running.trainer.load_state_dict(
         {"iteration": state["iteration"], "epoch_length": epoch_length, "max_epochs": running.settings.epochs}
     )
-    return Progress(best_loss=state["best_loss"], best_epoch=state["best_epoch"], complete=state["complete"])
+    return Progress(
+        best_loss=state["best_loss"],
+        best_epoch=state["best_epoch"],
+        complete=state["complete"],
+        sums={task: (total, weight) for task, (total, weight) in state["sums"].items()},
+    )
 
 
 def restore_weights(running: RunningExperiment, state: Mapping[str, Any]) -> None:
-    """Take back only what prediction needs: the network and what transforms have measured."""
+    """Take back what prediction needs: all but the optimizer, the schedule and what handlers have counted."""
     for name, part in _stateful(running).items():
-        if name == "network" or name.startswith("transform"):
+        if name not in ("optimizer", "schedule") and not name.startswith("handler"):
             part.load_state_dict(state[f"part:{name}"])
+
+
+def check_loadable(running: RunningExperiment) -> None:
+    """Refuse parts whose state a checkpoint could not give back, before anything is trained.
+
+    Raises
+    ------
+    SettingsError
+        A ``state_dict`` holds other things than tensors, numbers, texts and collections of these.
+    """
+    problems = []
+    for name, part in _stateful(running).items():
+        stream = io.BytesIO()
+        try:
+            torch.save(part.state_dict(), stream)
+            stream.seek(0)
+            torch.load(stream, weights_only=True)
+        except Exception as error:
+            what = f"its state_dict() cannot be kept in a checkpoint: {str(error).splitlines()[0]}"
+            problems.append(Problem(name, what, "give tensors, numbers and texts only"))
+    if problems:
+        raise SettingsError(problems)
 
 
 def _stateful(running: RunningExperiment) -> dict[str, Any]:
@@ -74,4 +109,4 @@ def _stateful(running: RunningExperiment) -> dict[str, Any]:
     return parts | {n: p for n, p in optional.items() if hasattr(p, "state_dict") and hasattr(p, "load_state_dict")}
 
 
-__all__ = ["Progress", "restore", "restore_weights", "state_of"]
+__all__ = ["Progress", "check_loadable", "restore", "restore_weights", "state_of"]

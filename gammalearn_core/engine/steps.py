@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def apply(transforms: list[tuple[Part, Any]], batch: Batch, device: torch.device
 def forward(running: RunningExperiment, batch: Batch) -> Outputs:
     """What the network predicts, by task: ``(n, size)``."""
     if running.built.stereo:
-        outputs = running.network(batch)
+        outputs = running.network(replace(batch, truth={}, weight={}))
     else:
         images = batch.mono
         taken = running.built.parts["network"].fact("takes")
@@ -94,7 +95,8 @@ def sample_losses(running: RunningExperiment, outputs: Outputs, batch: Batch) ->
 def balanced(running: RunningExperiment, losses: Mapping[str, Tensor]) -> Tensor:
     """One scalar of the losses of all tasks."""
     if running.built.balance is not None:
-        total: Tensor = running.built.balance(dict(losses), tuple(running.network.parameters()))
+        shared = getattr(running.network, "shared_parameters", running.network.parameters)
+        total: Tensor = running.built.balance(dict(losses), tuple(shared()))
         return total
     return torch.stack(list(losses.values())).sum()
 
@@ -114,17 +116,18 @@ def train_step(running: RunningExperiment, batch: Batch) -> dict[str, Any]:
     running.optimizer.zero_grad(set_to_none=True)
     batch = apply(running.built.transforms, batch, running.device, seed=seed)
     outputs = forward(running, batch)
-    losses = {
-        name: (values * weights).sum() / weights.sum() if len(values) else outputs[name].sum() * 0
-        for name, (values, weights) in sample_losses(running, outputs, batch).items()
-    }
-    total = balanced(running, losses)
+    samples = sample_losses(running, outputs, batch)
+    losses = {name: (v * w).sum() / w.sum() for name, (v, w) in samples.items() if len(v)}
+    total = balanced(running, losses) if losses else torch.zeros((), device=running.device)
+    # A task that no sample of the batch has truth for takes no part, but its parameters have a gradient.
+    total = total + sum(outputs[name].sum() * 0 for name in samples if name not in losses)
     if not torch.isfinite(total):
         raise NonFiniteLossError(_non_finite(running, losses, batch, step))
     total.backward()  # type: ignore[no-untyped-call]
     running.optimizer.step()
     return {
         "losses": {"loss": float(total.detach())} | {n: float(v.detach()) for n, v in losses.items()},
+        "sums": {n: (float((v * w).detach().sum()), float(w.sum())) for n, (v, w) in samples.items()},
         "n": len(batch),
     }
 
@@ -137,7 +140,7 @@ def evaluate_step(running: RunningExperiment, batch: Batch) -> dict[str, Any]:
         outputs = forward(running, transformed)
         losses = sample_losses(running, outputs, transformed)
     decoded = {name: _decode_loss(running, name, value) for name, value in outputs.items()}
-    return {"outputs": decoded, "losses": losses, "batch": batch}
+    return {"outputs": decoded, "losses": losses, "batch": transformed}
 
 
 def _decode_loss(running: RunningExperiment, name: str, prediction: Tensor) -> Tensor:
@@ -157,7 +160,7 @@ def _non_finite(running: RunningExperiment, losses: Mapping[str, Tensor], batch:
         path, {"step": step, "losses": {n: float(v.detach()) for n, v in losses.items()}, "events": events}
     )
     return (
-        f"the loss of {', '.join(bad) or 'the balance'} is not finite at step {step}; the weights are untouched."
+        f"the loss of {', '.join(bad) or 'the balance'} is not finite at step {step}; the optimizer has not used it."
         f" The batch's events are listed in {path.name}. A lower learning rate often helps"
     )
 

@@ -26,9 +26,6 @@ from gammalearn_core.plugin.names import suggest
 from gammalearn_core.plugin.records import Component
 from gammalearn_core.plugin.switches import Switches
 
-KNOWN_PLUGINS = {"hexconv": "gammalearn-hexconv"}
-"""Plug-ins of this repository, so that one that is missing can be named with its distribution."""
-
 _STATES = {
     "disabled": "is disabled",
     "error": "failed to load",
@@ -167,8 +164,6 @@ class Registry:
         if owner is not None and owner.state != "ok":
             advice = "" if owner.state == "disabled" else f"; 'gammalearn plugins show {name}' tells more"
             return f"{id!r} is missing because {owner.owner} {_STATES[owner.state]}: {owner.reason}{advice}"
-        if dot and owner is None and name in KNOWN_PLUGINS:
-            return f"{id!r} is in the plug-in {name!r}, which is not installed: install {KNOWN_PLUGINS[name]}"
         text = f"no component is named {id!r}"
         if dot and owner is None:
             text += f" (no plug-in {name!r} is installed)"
@@ -250,4 +245,4 @@ def _qualified(plugin: Plugin, old: str) -> str:
     return old if "." in old else f"{plugin.name}.{old}"
 
 
-__all__ = ["KNOWN_PLUGINS", "Registry", "import_string"]
+__all__ = ["Registry", "import_string"]

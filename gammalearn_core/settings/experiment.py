@@ -179,6 +179,9 @@ def _joint_problems(settings: Mapping[str, object]) -> Iterator[Problem]:
     losses = settings.get("losses")
     if isinstance(losses, Mapping) and not losses:
         yield Problem("losses", "there is nothing to learn", attribute_hint("losses"))
+    data = settings.get("data")
+    if isinstance(data, Mapping) and set(data) == {"unlabelled"}:
+        yield Problem("data", "the only source has no labels to learn from", "add a source: {'labelled': ref(…), …}")
     shares = settings.get("validation", 0.2), settings.get("test", 0.2)
     if all(isinstance(s, (int, float)) for s in shares) and sum(shares) >= 1:  # type: ignore[arg-type]
         yield Problem("validation, test", f"together they leave no shower to train on: {shares[0]} + {shares[1]}")

@@ -76,7 +76,8 @@ def test_experiment_json_has_every_default_filled_in(finished: Path) -> None:
     }
     assert experiment["optimizer"]["component"] == "core.adamw"
     assert experiment["optimizer"]["parameters"]["lr"] == 1e-3
-    assert experiment["metrics"]["particle"] == ["core.accuracy", "core.auc"]
+    metrics = {m["component"]: m["parameters"] for m in experiment["metrics"]["particle"]}
+    assert metrics == {"core.accuracy": {}, "core.auc": {"positive": "gamma"}}
     assert experiment["validation"] == 0.2
 
 

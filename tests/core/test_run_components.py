@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,52 @@ def test_infinite_parameters_are_recorded_as_such(tmp_path: Path) -> None:
     assert run(settings) == 0
     parameters = read(run_folders(settings)[0] / "experiment.json")["filters"][0]["parameters"]
     assert parameters == {"minimum": 20, "maximum": {"float": "inf"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("metrics", "{'particle': [ref('core.auc')]}", "{'particle': [ref('core.auc', positive='proton')]}"),
+        ("filters", "[ref(partial(keep, 0))]", "[ref(partial(keep, 1))]"),
+    ],
+)
+def test_parameters_that_are_easily_overlooked_are_part_of_the_settings(
+    tmp_path: Path, name: str, first: str, second: str
+) -> None:
+    (tmp_path / "keeping2.py").write_text(
+        "def keep(bound):\n    return lambda events: events['true_energy'] > bound - 2\n"
+    )
+    head = "from functools import partial\nfrom keeping2 import keep\n"
+    for value in (first, second):
+        assert run(write_settings(tmp_path, head, epochs="1", **{name: value})) == 0
+    assert len(run_folders(tmp_path / "settings.py")) == 2
+
+
+def test_the_training_loss_is_the_mean_over_samples_with_truth_for_any_batch_size(tmp_path: Path) -> None:
+    head = """
+from torch import nn
+
+
+class Flat(nn.Module):
+    def __init__(self, *, inputs, outputs):
+        super().__init__()
+        self.heads = nn.ModuleDict({name: nn.Linear(1, task.size) for name, task in outputs.tasks.items()})
+
+    def forward(self, pixels):
+        mean = pixels.flatten(1).mean(dim=1, keepdim=True)
+        return {name: head(mean) for name, head in self.heads.items()}
+"""
+    losses = []
+    for size in ("2", "100"):
+        settings = write_settings(
+            tmp_path, head, network="ref(Flat)", optimizer="ref('core.sgd', lr=0.0)", batch_size=size, epochs="1"
+        )
+        assert run(settings) == 0
+    for folder in run_folders(settings):
+        line = json.loads((folder / "metrics.jsonl").read_text().splitlines()[0])
+        losses.append(line["train"])
+    for name, value in losses[0].items():
+        assert losses[1][name] == pytest.approx(value, rel=1e-4), name
 
 
 def test_a_balance_may_own_parameters_that_are_trained(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import h5py
 import hdf5plugin  # noqa: F401
+import numpy as np
 import pytest
 import torch
 from runs import EXAMPLES
@@ -139,6 +140,84 @@ def test_nan_pixels_become_zero_with_a_message(tmp_path: Path, capsys: pytest.Ca
     settings = write_settings(tmp_path, data=data, losses="{'energy': ref('core.l1')}")
     assert run(settings) == 0
     assert "bad.h5: 4 pixels have no finite value; they became 0" in capsys.readouterr().err
+
+
+def test_a_pickle_in_a_data_file_is_never_executed(tmp_path: Path) -> None:
+    path = damaged(tmp_path, "whole")
+    trap = tmp_path / "executed"
+    pickled = f"cos\nsystem\n(S'touch {trap}'\ntR.".encode()
+    with h5py.File(path, "r+") as h5:
+        for node in (h5, h5["configuration"], h5["dl1/event/subarray/trigger"], h5["simulation/event/subarray/shower"]):
+            for name in ("TITLE", "VERSION", "CTAFIELD_0_ENUM", "MINE"):
+                node.attrs[name] = np.bytes_(pickled)
+    data = f"ref('core.dl1', paths={str(path)!r}, cameras='NectarCam')"
+    settings = write_settings(tmp_path, data=data, losses="{'energy': ref('core.l1')}", epochs="1", test="0.5")
+    assert run(settings) == 0
+    assert list((run_folders(settings)[0] / "predictions").glob("*.h5"))
+    assert not trap.exists()
+
+
+def test_weights_that_could_not_be_kept_are_not_called_the_best(tmp_path: Path) -> None:
+    head = """
+def block(experiment):
+    (experiment.folder.checkpoints / "best.pt").mkdir(parents=True)
+    return lambda engine: None
+"""
+    settings = write_settings(tmp_path, head, handlers="[ref(block)]")
+    assert run(settings) == 0
+    metrics = read(run_folders(settings)[0] / "metrics.json")
+    assert (metrics["weights"], metrics["epoch"]) == ("last", 0)
+    assert record(settings)["best_weights_sha256"] == record(settings)["weights_sha256"]
+
+
+def test_a_state_that_no_checkpoint_can_hold_is_refused_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = """
+class Odd:
+    def __init__(self, experiment):
+        pass
+
+    def __call__(self, engine):
+        raise AssertionError("training has begun")
+
+    def state_dict(self):
+        return {"me": self}
+
+    def load_state_dict(self, state):
+        pass
+"""
+    settings = write_settings(tmp_path, head, handlers="[on('STARTED', ref(Odd))]")
+    assert run(settings) == 2
+    assert "handler0: its state_dict() cannot be kept in a checkpoint" in capsys.readouterr().err
+
+
+def test_what_a_plugin_logs_is_in_the_log(tmp_path: Path) -> None:
+    head = """
+import logging
+import warnings
+
+
+def talk(experiment):
+    logging.getLogger("mine").info("a remark of mine")
+    warnings.warn("a warning of mine")
+    return lambda engine: None
+"""
+    settings = write_settings(tmp_path, head, handlers="[ref(talk)]", epochs="1")
+    assert run_apart(settings).returncode == 0
+    log = (run_folders(settings)[0] / "log.txt").read_text()
+    assert "INFO mine: a remark of mine" in log
+    assert "a warning of mine" in log
+
+
+def test_early_stopping_on_an_unknown_metric_is_refused_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = write_settings(tmp_path, handlers="[ref('core.early_stopping', metric='particle/acu')]")
+    assert run(settings) == 2
+    error = capsys.readouterr().err
+    assert "metric: none is called 'particle/acu'; there are loss, particle/loss" in error
+    assert not (run_folders(settings)[0] / "metrics.jsonl").exists()
 
 
 def test_lstchain_files_are_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

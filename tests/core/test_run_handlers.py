@@ -122,7 +122,7 @@ def test_early_stopping_takes_no_nan_for_an_improvement() -> None:
 
     trainer = Engine(lambda engine, batch: None)
     scores = iter([1.0, float("nan"), float("nan"), float("nan"), 0.5])
-    handler = create(SimpleNamespace(trainer=trainer, splits={"validation": [0]}), patience=3)  # type: ignore[arg-type]
+    handler = create(SimpleNamespace(trainer=trainer, splits={"validation": [0]}, metric_names=["loss"]), patience=3)  # type: ignore[arg-type]
     validator = Engine(lambda engine, batch: None)
     trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda _: _validate(validator, next(scores), handler))
     trainer.run([0], max_epochs=5)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 from runs import TESTS
 from runs import read
 from runs import record
@@ -25,6 +26,7 @@ class Sum(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(8, task.size) for name, task in outputs.tasks.items()})
 
     def forward(self, batch):
+        assert not batch.truth
         total = torch.zeros(len(batch), 8)
         for key, images in batch.images.items():
             total = total.index_add(0, images.event, self.embed[key](images.pixels.flatten(1)))
@@ -52,6 +54,31 @@ def test_events_of_several_cameras_run_from_end_to_end(tmp_path: Path) -> None:
     cut = record(settings)["cuts"][0]
     assert (cut["scope"], cut["before"]) == ("image", 42)
     assert cut["after"] < 42
+
+
+def test_the_telescopes_in_subarray_dl2_are_those_that_were_used(tmp_path: Path) -> None:
+    settings = write_settings(
+        tmp_path,
+        STEREO,
+        data="ref('core.dl1', paths=DATA + 'gamma_prod4_sst1m.dl1.h5', level='subarray')",
+        filters="[ref('core.intensity', minimum=200)]",
+        network="ref(Sum)",
+        transforms="[]",
+        losses="{'energy': ref('core.l1')}",
+        validation="0",
+        test="0.4",
+        epochs="1",
+    )
+    assert run(settings) == 0
+    (dl2,) = (run_folders(settings)[0] / "predictions").glob("*.h5")
+    with h5py.File(dl2) as h5:
+        rows = h5["dl2/event/subarray/energy/GammaLearnEnergy"][:]
+        triggered = h5["dl1/event/subarray/trigger"]["tels_with_trigger"].astype(bool)
+    used = rows["GammaLearnEnergy_telescopes"].astype(bool)
+    assert (used.any(axis=1) == rows["GammaLearnEnergy_is_valid"].astype(bool)).all()
+    assert used.any()
+    assert used.sum() < triggered.sum()
+    assert not (used & ~triggered).any()
 
 
 def test_a_second_source_without_labels_takes_part_without_truth(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from gammalearn_core.builtin.targets.particle import Particle
 from gammalearn_core.data.source import Combined
 from gammalearn_core.data.truth import Task
 from gammalearn_core.data.truth import Truth
-from gammalearn_core.data.truth import check_truth
+from gammalearn_core.data.truth import check_classes
+from gammalearn_core.data.truth import check_columns
 
 Open = Callable[..., DL1Source]
 
@@ -107,26 +108,26 @@ def test_a_primary_without_a_class_is_an_error() -> None:
 
 def test_the_check_names_the_setting_that_gives_every_primary_a_class() -> None:
     table = events(true_shower_primary_id=[0, 1, 101])
-    (problem,) = check_truth(table, tasks()["particle"])
+    (problem,) = check_classes(table, tasks()["particle"])
     assert problem.where == "targets['particle']"
     assert problem.what == "the data have primaries without a class: 1"
     assert problem.hint == "targets={'particle': ref('core.particle', classes=[0, 1, 101])}"
-    assert check_truth(table, tasks([0, 1, 101])["particle"]) == []
+    assert check_classes(table, tasks([0, 1, 101])["particle"]) == []
     assert attached(table, [0, 1, 2], classes=[0, 1, 101]).truth["particle"].tolist() == [0, 1, 2]
 
 
 def test_the_setting_that_is_advised_always_has_the_gamma() -> None:
-    (problem,) = check_truth(events(true_shower_primary_id=[1, 1, 1]), tasks()["particle"])
+    (problem,) = check_classes(events(true_shower_primary_id=[1, 1, 1]), tasks()["particle"])
     assert problem.hint == "targets={'particle': ref('core.particle', classes=[0, 1])}"
 
 
 def test_the_check_finds_nothing_wrong_with_sound_truth() -> None:
-    assert [check_truth(events(), task) for task in tasks().values()] == [[], [], []]
+    assert [check_columns(events(), task) + check_classes(events(), task) for task in tasks().values()] == [[], [], []]
 
 
 def test_the_check_tells_of_data_without_truth() -> None:
     table = EventTable({"obs_id": np.arange(3), "event_id": np.arange(3)}, 3)
-    (problem,) = check_truth(table, tasks()["energy"])
+    (problem,) = check_columns(table, tasks()["energy"])
     assert problem.what == "the data have no true_energy, so there is nothing to learn 'energy' from"
     assert problem.kind == "data"
 
@@ -150,13 +151,15 @@ def test_a_hole_in_the_truth_of_a_labelled_source_is_an_error() -> None:
 
 
 def test_an_unlabelled_source_does_not_need_classes() -> None:
-    assert check_truth(labelled([0, 1, 0], [0, -1, 101]), tasks()["particle"]) == []
+    assert check_classes(labelled([0, 1, 0], [0, -1, 101]), tasks()["particle"]) == []
 
 
 def test_real_gammas_and_unlabelled_protons_are_learned_together(open_dl1: Open) -> None:
     gamma, proton = (open_dl1(n, cameras="MST") for n in ("gamma_diffuse_prod6_run10", "proton_prod6_run1_v7"))
     source = Combined({"labelled": gamma, "unlabelled": proton}, {"labelled": 1, "unlabelled": 1})
-    assert all(check_truth(source.events, task) == [] for task in tasks().values())
+    assert all(
+        check_columns(source.events, task) + check_classes(source.events, task) == [] for task in tasks().values()
+    )
     batch = Truth(source.events, tasks()).attach(source.read(np.arange(15)))
     for weight in batch.weight.values():
         assert weight.tolist() == [1] * 6 + [0] * 9

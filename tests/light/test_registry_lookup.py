@@ -58,11 +58,6 @@ def test_a_component_of_the_wrong_kind_is_refused(core_only: Registry) -> None:
     assert refusal(core_only, "core.l1", "optimizer") == "'core.l1' is a loss, not an optimizer"
 
 
-def test_a_known_plugin_that_is_not_installed_is_named_with_its_distribution(core_only: Registry) -> None:
-    expected = "'hexconv.resnet' is in the plug-in 'hexconv', which is not installed: install gammalearn-hexconv"
-    assert refusal(core_only, "hexconv.resnet", "network") == expected
-
-
 def test_an_unknown_plugin_is_said_not_to_be_installed(core_only: Registry) -> None:
     assert "(no plug-in 'sterio' is installed)" in refusal(core_only, "sterio.arrays", "loader")
 

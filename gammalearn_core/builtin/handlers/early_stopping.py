@@ -36,13 +36,11 @@ def create(
     sign = -1.0 if mode == "min" else 1.0
 
     def score(engine: Engine) -> float:
-        if metric not in engine.state.metrics:
-            raise KeyError(
-                f"early_stopping: no metric is called {metric!r}; there are {', '.join(engine.state.metrics)}"
-            )
         value = float(engine.state.metrics[metric])
         return sign * value if math.isfinite(value) else -math.inf
 
+    if metric not in experiment.metric_names:
+        raise ValueError(f"metric: none is called {metric!r}; there are {', '.join(experiment.metric_names)}")
     if not len(experiment.splits["validation"]):
         _log.warning("early stopping has no validation split to watch, and does nothing")
     stopping = EarlyStopping(patience, score, experiment.trainer)

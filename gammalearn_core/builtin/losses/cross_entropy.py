@@ -29,7 +29,6 @@ class CrossEntropy:
         unknown = sorted(set(weights) - set(task.classes))
         if unknown:
             raise ValueError(f"class_weights: there is no class {unknown[0]!r} among {', '.join(task.classes)}")
-        self.task = task
         self.label_smoothing = label_smoothing
         self._weights = torch.tensor([float(weights.get(name, 1.0)) for name in task.classes])
 

@@ -12,7 +12,7 @@ class L1:
     """``|prediction - truth|``."""
 
     def __init__(self, *, task: TaskSpec) -> None:
-        self.task = task
+        pass
 
     def __call__(self, prediction: Tensor, truth: Tensor) -> Tensor:
         return F.l1_loss(prediction, truth, reduction="none").mean(dim=1)
@@ -22,7 +22,7 @@ class MSE:
     """``(prediction - truth)²``."""
 
     def __init__(self, *, task: TaskSpec) -> None:
-        self.task = task
+        pass
 
     def __call__(self, prediction: Tensor, truth: Tensor) -> Tensor:
         return F.mse_loss(prediction, truth, reduction="none").mean(dim=1)
@@ -40,7 +40,6 @@ class SmoothL1:
     def __init__(self, *, task: TaskSpec, beta: float = 1.0) -> None:
         if not beta > 0:
             raise ValueError(f"beta must be above 0, got {beta}")
-        self.task = task
         self.beta = beta
 
     def __call__(self, prediction: Tensor, truth: Tensor) -> Tensor:

@@ -19,6 +19,9 @@ class SampleMetric(Metric):
 
     _state_dict_all_req_keys = ("_prediction", "_truth")
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def reset(self) -> None:
         """Forget all samples."""
         self._prediction: list[Tensor] = []

@@ -45,6 +45,9 @@ class ToSquare:
         for key, camera in inputs.cameras.items():
             if not camera.on_pixels:
                 raise ValueError(f"the images of {key} are on a grid already")
+            missing = [c for c in conserve if c not in camera.channels]
+            if missing and tuple(conserve) != ("image",):
+                raise ValueError(f"conserve: the images of {key} have no channel {missing[0]!r}")
         self.conserve = tuple(conserve)
         self._weights: dict[str, Tensor] = {}
         self._gain: dict[str, float] = {}

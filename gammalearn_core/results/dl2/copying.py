@@ -52,11 +52,11 @@ def write_raw(dataset: h5py.Dataset, rows: NDArray[Any]) -> None:
         dataset.attrs.modify("NROWS", np.int64(len(rows)))
 
 
-def copy_attributes(source: h5py.Group, destination: h5py.Group) -> None:
-    """Copy attributes byte by byte, types and character sets as they are."""
+def copy_attributes(source: h5py.Group, destination: h5py.Group, prefix: str) -> None:
+    """Copy attributes whose names begin so, byte by byte, types and character sets as they are."""
     for index in range(h5py.h5a.get_num_attrs(source.id)):
         attribute = h5py.h5a.open(source.id, index=index)
-        if h5py.h5a.exists(destination.id, attribute.name):
+        if not attribute.name.startswith(prefix.encode()):
             continue
         kind, space = attribute.get_type(), attribute.get_space()
         copy = h5py.h5a.create(destination.id, attribute.name, kind, space)

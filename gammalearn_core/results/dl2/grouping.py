@@ -64,6 +64,8 @@ def _fit(one: Input, other: Input) -> bool:
 
 
 def _describe(number: int, path: Path) -> Input | None:
+    if not h5py.is_hdf5(path):
+        return None
     with h5py.File(path, "r", locking="best-effort") as h5:
         if any(path not in h5 for path in (TRIGGER, TEL_TRIGGER, "/configuration/instrument")):
             return None

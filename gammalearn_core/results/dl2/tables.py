@@ -7,17 +7,18 @@ for each row of the trigger table, in its order; NaN and ``is_valid = False`` wh
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+import h5py
+import hdf5plugin
 import numpy as np
-import tables
 from attrs import frozen
 from numpy.typing import NDArray
 
-FILTERS = tables.Filters(complevel=5, complib="blosc:zstd", fletcher32=True)
+from gammalearn_core.results.dl2.copying import set_text
+from gammalearn_core.results.dl2.copying import write_raw
+
 QUANTITIES = {
     "energy": ("TeV", "reconstructed energy"),
     "alt": ("deg", "reconstructed altitude"),
@@ -61,31 +62,27 @@ def group_name(kind: str, model: str) -> str:
 
 
 def write_predictions(
-    path: Path, values: list[Values], ids: Mapping[str, NDArray[Any]], *, telescopes: NDArray[np.bool_] | None = None
+    h5: h5py.File, values: list[Values], ids: Mapping[str, NDArray[Any]], *, telescopes: NDArray[np.bool_] | None = None
 ) -> None:
     """Add the tables of one telescope, or of the subarray if ``ids`` has no ``tel_id``.
 
     Parameters
     ----------
-    path : Path
-        A DL2 file that exists.
+    h5 : h5py.File
+        A DL2 file, open for writing.
     values : list of Values
     ids : mapping of str to array
         ``obs_id``, ``event_id`` and, for a telescope, ``tel_id`` of the rows.
     telescopes : array of bool, (n, n_tel), optional
         At subarray level: the telescopes that were used, in the order of the layout.
     """
-    with tables.open_file(str(path), "a") as h5:
-        for value in values:
-            of_telescope = "tel_id" in ids
-            columns = dict(ids) | _columns(value, of_telescope=of_telescope)
-            if telescopes is not None:
-                columns[f"{value.algorithm}_telescopes"] = telescopes
-            where = f"/dl2/event/{'telescope' if of_telescope else 'subarray'}/{value.group}"
-            name = value.algorithm
-            if of_telescope:
-                where, name = f"{where}/{name}", f"tel_{int(ids['tel_id'][0]):03d}"
-            _write(h5, where, name, columns, value)
+    for value in values:
+        of_telescope = "tel_id" in ids
+        columns = dict(ids) | _columns(value, of_telescope=of_telescope)
+        if telescopes is not None:
+            columns[f"{value.algorithm}_telescopes"] = telescopes
+        path = f"/dl2/event/{'telescope' if of_telescope else 'subarray'}/{value.group}/{value.algorithm}"
+        _write(h5, f"{path}/tel_{int(ids['tel_id'][0]):03d}" if of_telescope else path, columns)
 
 
 def _columns(value: Values, *, of_telescope: bool) -> dict[str, NDArray[Any]]:
@@ -95,24 +92,45 @@ def _columns(value: Values, *, of_telescope: bool) -> dict[str, NDArray[Any]]:
     return columns | {f"{prefix}_is_valid": valid}
 
 
-def _write(h5: tables.File, where: str, name: str, columns: Mapping[str, NDArray[Any]], value: Values) -> None:
-    length = len(next(iter(columns.values())))
-    dtype = [(n, c.dtype, c.shape[1:]) for n, c in columns.items()]
-    rows = np.empty(length, dtype=dtype)
+def _write(h5: h5py.File, path: str, columns: Mapping[str, NDArray[Any]]) -> None:
+    """A table as PyTables writes it. PyTables itself would execute pickles in attributes that come from the input."""
+    rows = np.empty(len(next(iter(columns.values()))), dtype=[(n, c.dtype, c.shape[1:]) for n, c in columns.items()])
     for column, content in columns.items():
         rows[column] = content
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", tables.NaturalNameWarning)
-        table = h5.create_table(where, name, obj=rows, filters=FILTERS, createparents=True)
+    table = h5.create_dataset(
+        path,
+        shape=rows.shape,
+        maxshape=(None,),
+        chunks=(max(1, min(len(rows), 4096)),),
+        dtype=h5py.Datatype(_stored_type(rows.dtype)),
+        fletcher32=True,
+        **hdf5plugin.Blosc(cname="zstd", clevel=5, shuffle=hdf5plugin.Blosc.SHUFFLE),
+    )
+    write_raw(table, rows)
+    texts = {"CLASS": "TABLE", "VERSION": "2.7", "TITLE": path.rpartition("/")[2]}
+    texts |= {f"FIELD_{number}_NAME": column for number, column in enumerate(columns)}
     for number, column in enumerate(columns):
+        texts[f"CTAFIELD_{number}_NAME"] = column
         quantity = next((q for q in QUANTITIES if column.endswith(f"_{q}")), "")
         unit, description = QUANTITIES.get(quantity, ("", ""))
-        table.attrs[f"CTAFIELD_{number}_NAME"] = column
         if description:
-            table.attrs[f"CTAFIELD_{number}_DESC"] = description
+            texts[f"CTAFIELD_{number}_DESC"] = description
         if unit:
-            table.attrs[f"CTAFIELD_{number}_UNIT"] = unit
-            table.attrs[f"CTAFIELD_{number}_TRANSFORM"] = "quantity"
+            texts[f"CTAFIELD_{number}_UNIT"] = unit
+            texts[f"CTAFIELD_{number}_TRANSFORM"] = "quantity"
+    for name, text in texts.items():
+        set_text(table, name, text)
+    table.attrs["NROWS"] = np.int64(len(rows))
+
+
+def _stored_type(dtype: np.dtype[Any]) -> Any:
+    """The HDF5 type of rows; booleans are bit fields of a byte, as PyTables has them."""
+    compound = h5py.h5t.create(h5py.h5t.COMPOUND, dtype.itemsize)
+    for name in dtype.names or ():
+        kind, offset = dtype.fields[name][:2]  # type: ignore[index]
+        base = h5py.h5t.STD_B8LE if kind.base.kind == "b" else h5py.h5t.py_create(kind.base)
+        compound.insert(name.encode(), offset, h5py.h5t.array_create(base, kind.shape) if kind.shape else base)
+    return compound
 
 
 __all__ = ["QUANTITIES", "Values", "algorithm_name", "group_name", "write_predictions"]

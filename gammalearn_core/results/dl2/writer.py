@@ -20,7 +20,9 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from gammalearn_core._version import __version__
+from gammalearn_core.data.columns import match
 from gammalearn_core.data.columns import read_column
+from gammalearn_core.data.columns import text
 from gammalearn_core.data.split import TEST
 from gammalearn_core.data.split import split
 from gammalearn_core.data.table import EventTable
@@ -120,14 +122,14 @@ def _write(
             parts.append(_Part(number=source.number, h5=h5, keep=_keeper(h5, share)))
         if not any(part.keep(part.h5[TRIGGER]).any() for part in parts):
             return False
-        model = _text(parts[0].h5.attrs.get(VERSION, ""))
-        with h5py.File(path, "w") as destination:
-            _copy(parts, destination, share)
-            _describe(parts[0].h5, destination, name, share)
+        model = str(text(parts[0].h5.attrs.get(VERSION, "")))
         level = "telescope" if "tel_id" in predictions.events else "subarray"
         table = TEL_TRIGGER if level == "telescope" else TRIGGER
         ids = [_ids(part, table) for part in parts]
-        _write_tables(path, ids, predictions, tasks, model, level)
+        with h5py.File(path, "w") as destination:
+            _copy(parts, destination, share)
+            _describe(parts[0].h5, destination, name, share)
+            _write_tables(destination, ids, predictions, tasks, model, level)
     return True
 
 
@@ -194,7 +196,7 @@ def _scale_showers(destination: h5py.File, share: float) -> None:
 
 def _describe(first: h5py.File, destination: h5py.File, name: str, share: float) -> None:
     """Root attributes: those of the input, with our activity and what the file holds."""
-    copy_attributes(first, destination)
+    copy_attributes(first, destination, "CTA ")
     time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.000")
     ours = {
         "CTA PRODUCT DATA LEVELS": "DL2",
@@ -208,11 +210,15 @@ def _describe(first: h5py.File, destination: h5py.File, name: str, share: float)
         "CTA ACTIVITY STOP TIME": time,
         "CTA ACTIVITY SOFTWARE NAME": "gammalearn-core",
         "CTA ACTIVITY SOFTWARE VERSION": __version__,
+        "CLASS": "GROUP",
+        "VERSION": "1.0",
+        "TITLE": "",
+        "PYTABLES_FORMAT_VERSION": "2.1",
         "GAMMALEARN SPLIT": "test",
         "GAMMALEARN SPLIT SHARE": f"{share:g}",
     }
-    for key, text in ours.items():
-        set_text(destination, key, text)
+    for key, value in ours.items():
+        set_text(destination, key, value)
 
 
 def _ids(part: _Part, path: str) -> dict[str, NDArray[Any]]:
@@ -221,13 +227,11 @@ def _ids(part: _Part, path: str) -> dict[str, NDArray[Any]]:
     keep = part.keep(table)
     names = [n for n in ("obs_id", "event_id", "tel_id") if n in table.dtype.names]
     ids = {n: table[n][keep] for n in names}
-    if "tels_with_trigger" in table.dtype.names:
-        ids["telescopes"] = table["tels_with_trigger"][keep].astype(bool)
     return ids | {"file": np.full(int(np.count_nonzero(keep)), part.number)}
 
 
 def _write_tables(
-    path: Path,
+    h5: h5py.File,
     parts: list[dict[str, NDArray[Any]]],
     predictions: Predictions,
     tasks: Mapping[str, Task],
@@ -237,25 +241,27 @@ def _write_tables(
     ids = {n: np.concatenate([p[n] for p in parts]) for n in parts[0]}
     names = ["file", "obs_id", "event_id", *(["tel_id"] if level == "telescope" else [])]
     seen = np.column_stack([predictions.events[n] for n in names]).astype(np.int64)
+    rows = match(np.column_stack([ids[n] for n in names]).astype(np.int64), seen)
     if level == "subarray":
-        rows = _match(ids, names, seen)
         stored = {n: ids[n] for n in ("obs_id", "event_id")}
-        write_predictions(path, _values(predictions, tasks, rows, model), stored, telescopes=ids["telescopes"])
+        used = _used_telescopes(h5, predictions, rows)
+        write_predictions(h5, _values(predictions, tasks, rows, model), stored, telescopes=used)
         return
     for tel_id in np.unique(seen[np.isin(seen[:, 0], ids["file"]), 3]):
         here = ids["tel_id"] == tel_id
-        mine = {n: v[here] for n, v in ids.items()}
-        if not here.any():
-            continue
-        rows = _match(mine, names, seen)
-        stored = {n: mine[n] for n in ("obs_id", "event_id", "tel_id")}
-        write_predictions(path, _values(predictions, tasks, rows, model), stored)
+        if here.any():
+            stored = {n: ids[n][here] for n in ("obs_id", "event_id", "tel_id")}
+            write_predictions(h5, _values(predictions, tasks, rows[here], model), stored)
 
 
-def _match(ids: Mapping[str, NDArray[Any]], names: list[str], seen: NDArray[np.int64]) -> NDArray[np.int64]:
-    keys = np.column_stack([ids[n] for n in names]).astype(np.int64)
-    place = {tuple(key): row for row, key in enumerate(seen.tolist())}
-    return np.array([place.get(tuple(key), -1) for key in keys.tolist()], dtype=np.int64)
+def _used_telescopes(h5: h5py.File, predictions: Predictions, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Telescopes whose images took part in the prediction of each row, in the order of the layout."""
+    layout = read_column(h5["/configuration/instrument/subarray/layout"], "tel_id").astype(np.int64)
+    events = predictions.events
+    used = np.zeros((len(events) + 1, len(layout)), dtype=bool)
+    event = np.repeat(np.arange(len(events)), events.multiplicity)
+    used[event, match(events.images["tel_id"][:, None].astype(np.int64), layout[:, None])] = True
+    return used[rows]
 
 
 def _values(predictions: Predictions, tasks: Mapping[str, Task], rows: NDArray[np.int64], model: str) -> list[Values]:
@@ -269,10 +275,6 @@ def _values(predictions: Predictions, tasks: Mapping[str, Task], rows: NDArray[n
         group = group_name(task.record.dl2, model)
         made.append(Values(algorithm=algorithm_name(name), group=group, quantities=quantities))
     return made
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 __all__ = ["write_dl2"]

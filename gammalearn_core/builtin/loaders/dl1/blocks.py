@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gammalearn_core.data.columns import decode
-from gammalearn_core.data.columns import label
 from gammalearn_core.data.columns import read_rows
-from gammalearn_core.errors import DataError
 
 CHANNELS = ("image", "peak_time", "image_mask", "valid")
 """What the channels of an image can be; ``valid`` is 1 where a pixel has a finite value."""
@@ -65,9 +63,6 @@ class BlockCache:
     def _decoded(self, table: h5py.Dataset, rows: slice, key: tuple[str, str, int]) -> NDArray[np.float32]:
         stored = [c for c in self.channels if c != "valid"]
         names = list(dict.fromkeys([*stored, "image"]))
-        missing = [n for n in names if n not in table.dtype.names]
-        if missing:
-            raise DataError(f"{label(table)} has no column {missing[0]!r}, which channels= asks for")
         raw = read_rows(table, rows, names)
         columns: dict[str, NDArray[Any]] = {n: decode(table, n, raw[n]).astype(np.float32) for n in names}
         columns["valid"] = np.isfinite(columns["image"]).astype(np.float32)

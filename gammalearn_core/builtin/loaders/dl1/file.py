@@ -59,7 +59,7 @@ class DL1File:
             raise DataError(f"{path} {what}") from error
         try:
             self._recognise()
-        except DataError:
+        except BaseException:
             self.close()
             raise
 
@@ -142,12 +142,6 @@ class DL1File:
         if "event_type" in table.dtype.names:
             columns["event_type"] = read_column(table, "event_type").astype(np.int64)
         return event_ids(table), columns
-
-    def truth(self, keys: Ids, name: str) -> NDArray[Any]:
-        """A truth column of events, in the order of ``keys``; NaN (or -1) where the file has none for an event."""
-        ids, columns = self.shower
-        values: NDArray[Any] = taken(columns[name], match(keys, ids))
-        return values
 
     def parameters(self, tel_id: int) -> tuple[Ids, h5py.Dataset] | None:
         """Ids and table of the DL1 parameters of a telescope, if the file has them."""

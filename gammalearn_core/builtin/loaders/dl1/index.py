@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cache
 from functools import partial
 from typing import Any
 
@@ -85,12 +86,9 @@ def _trigger(file: DL1File, keys: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
 def _truth(file: DL1File, keys: NDArray[np.int64]) -> dict[str, Callable[[], NDArray[Any]]]:
     if not file.simulated:
         return {}
-    names = file.shower[1]
-
-    def read(name: str) -> NDArray[Any]:
-        return file.truth(keys, name)
-
-    return {name: partial(read, name) for name in names}
+    ids, columns = file.shower
+    rows = cache(lambda: match(keys, ids))
+    return {name: partial(lambda n: taken(columns[n], rows()), name) for name in columns}
 
 
 def _parameters(pieces: list[Piece]) -> dict[str, Callable[[], NDArray[Any]]]:
@@ -100,14 +98,11 @@ def _parameters(pieces: list[Piece]) -> dict[str, Callable[[], NDArray[Any]]]:
     tables = [f for f in found if f is not None]
     shared = [n for n in tables[0][1].dtype.names if all(n in t.dtype.names for _, t in tables)]
     names = [n for n in shared if n not in ("obs_id", "event_id", "tel_id") and tables[0][1].dtype[n].shape == ()]
+    rows = cache(lambda: [match(piece.keys, ids) for piece, (ids, _) in zip(pieces, tables, strict=True)])
 
     def read(name: str) -> NDArray[Any]:
-        parts = []
-        for piece, (ids, table) in zip(pieces, tables, strict=True):
-            rows = match(piece.keys, ids)
-            values = read_column(table, name).astype(np.float64)
-            parts.append(np.where(rows < 0, np.nan, values[rows] if len(values) else np.nan))
-        return np.concatenate(parts)
+        values = (read_column(table, name).astype(np.float64) for _, table in tables)
+        return np.concatenate([taken(v, r) for v, r in zip(values, rows(), strict=True)])
 
     return {name: partial(read, name) for name in names}
 

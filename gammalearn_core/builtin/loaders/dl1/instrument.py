@@ -41,7 +41,8 @@ def read_telescopes(file: h5py.File) -> dict[int, Telescope]:
     """
     layout = _table(file, f"{_INSTRUMENT}/subarray/layout")
     optics = _table(file, f"{_INSTRUMENT}/telescope/optics")
-    columns = {n: read_column(layout, n) for n in layout.dtype.names if n != "tel_description"}
+    names = ("tel_id", "name", "type", "pos_x", "pos_y", "pos_z", "camera_name", "camera_index", "optics_index")
+    columns = {n: read_column(layout, n) for n in names}
     focal = _focal_lengths(file, optics)
     geometries: dict[tuple[int, int], CameraGeometry] = {}
     telescopes = {}

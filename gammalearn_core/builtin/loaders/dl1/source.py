@@ -22,12 +22,12 @@ from gammalearn_core.builtin.loaders.dl1.index import find_pieces
 from gammalearn_core.builtin.loaders.dl1.index import image_table
 from gammalearn_core.data.batch import Batch
 from gammalearn_core.data.batch import Images
+from gammalearn_core.data.columns import label
 from gammalearn_core.data.specs import CameraSpec
 from gammalearn_core.data.specs import InputSpec
 from gammalearn_core.data.table import EventTable
 from gammalearn_core.data.table import concatenate
 from gammalearn_core.errors import DataError
-from gammalearn_core.errors import GammalearnError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.plugin.names import suggest
@@ -88,8 +88,9 @@ class DL1Source:
             found = find_cameras(self.files)
             self._cameras = choose(found, names=names, telescopes=telescopes, mono=level == "telescope")
             self._key_of = {owner: camera.key for camera in self._cameras for owner in camera.telescopes}
+            self._check_columns()
             self._events = self._index()
-        except GammalearnError:
+        except BaseException:
             self.close()
             raise
 
@@ -119,10 +120,8 @@ class DL1Source:
     def read(self, rows: NDArray[np.int64]) -> Batch:
         """These samples, in this order."""
         rows = np.asarray(rows, dtype=np.int64)
-        offsets = self._events.offsets
-        parts = [np.arange(offsets[r], offsets[r + 1]) for r in rows]
-        images = np.concatenate([*parts, np.empty(0, dtype=np.int64)]).astype(np.int64)
-        event = np.repeat(np.arange(len(rows)), [len(p) for p in parts])
+        images, offsets = self._events.image_rows(rows)
+        event = np.repeat(np.arange(len(rows)), np.diff(offsets))
         table = self._events.images
         owners = np.column_stack([table["file"][images], table["tel_id"][images]]).astype(np.int64)
         keys = np.array([self._key_of[int(f), int(t)] for f, t in owners], dtype=object)
@@ -141,6 +140,15 @@ class DL1Source:
             if count:
                 _log.warning("%s: %d pixels have no finite value; they became 0", name, count)
         self._cache.repaired.clear()
+
+    def _check_columns(self) -> None:
+        """Every chosen image table must have what the channels need."""
+        needed = {"image", *self._channels} - {"valid"}
+        for number, tel_id in self._key_of:
+            table = self.files[number].image_tables[tel_id]
+            missing = sorted(needed - set(table.dtype.names))
+            if missing:
+                raise DataError(f"{label(table)} has no column {missing[0]!r}, which channels= asks for")
 
     def _index(self) -> EventTable:
         tables = []
