@@ -121,7 +121,9 @@ def _checked(keep: object, name: str, length: int) -> NDArray[np.bool_]:
     mask = np.asarray(keep)
     if mask.shape != (length,):
         raise DataError(f"the filter {name} gives values of shape {mask.shape}, wanted one for each of {length} rows")
-    return mask.astype(bool)
+    if mask.dtype != np.bool_:
+        raise DataError(f"the filter {name} gives values of type {mask.dtype}, wanted True or False for each row")
+    return mask
 
 
 __all__ = ["Cut", "CutCount", "Selected"]

@@ -205,7 +205,10 @@ class _Builder:
         inputs, made = self.source.inputs, []
         for part in (p for p in self.parts.values() if p.kind == "transform"):
             transform = self._make(part.where, inputs=inputs)
-            if transform is not None:
+            if transform is not None and not isinstance(getattr(transform, "outputs", None), InputSpec):
+                what = f"gives a {type(transform).__name__} without .outputs, the InputSpec of what it leaves"
+                self.problems.append(Problem(f"{part.where} {part.ref.label}", what))
+            elif transform is not None:
                 inputs = transform.outputs
                 made.append((part, transform))
         return inputs, made

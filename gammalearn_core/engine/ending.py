@@ -91,7 +91,7 @@ def _report(running: RunningExperiment, part: Any, results: dict[str, Any]) -> l
     try:
         report = part.make(RunFolder(running.folder.path))
         return [Path(p) for p in report(results)]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         _log.warning("report %s failed: %s: %s", part.ref.label, type(error).__name__, error)
         _log.debug("report %s", part.ref.label, exc_info=True)
         return []

@@ -161,7 +161,7 @@ def _status(folder: RunFolder, record: dict[str, Any]) -> Iterator[None]:
         stopped = isinstance(error, (StoppedError, KeyboardInterrupt))
         record |= {"status": "stopped" if stopped else "failed", "error": _summary(error)}
         _log.debug("%s", traceback.format_exc())
-        if isinstance(error, GammalearnError) or not isinstance(error, Exception):
+        if isinstance(error, GammalearnError) or not isinstance(error, (Exception, SystemExit)):
             raise
         raise RunFailedError(f"{_summary(error)}{place_of(error)}; the traceback is in {folder.log}") from error
     finally:

@@ -18,6 +18,9 @@ from gammalearn_core.data.order import batches
 from gammalearn_core.data.order import derived_seed
 from gammalearn_core.data.order import shuffled
 from gammalearn_core.engine.components import Part
+from gammalearn_core.engine.contracts import checked_batch
+from gammalearn_core.engine.contracts import checked_losses
+from gammalearn_core.engine.contracts import checked_outputs
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.errors import NonFiniteLossError
 
@@ -57,7 +60,7 @@ def apply(transforms: list[tuple[Part, Any]], batch: Batch, device: torch.device
             if seed is None:
                 continue
             generator.manual_seed(derived_seed(seed, "transform", number))
-        batch = function(batch, generator)
+        batch = checked_batch(function(batch, generator), before=batch, label=f"transform {part.ref.label}")
     return batch
 
 
@@ -69,7 +72,8 @@ def forward(running: RunningExperiment, batch: Batch) -> Outputs:
         images = batch.mono
         taken = running.built.parts["network"].fact("takes")
         outputs = running.network(images.pixels, **{name: _column(running, batch, name) for name in taken})
-    return {name: outputs[name] for name in running.built.outputs.tasks}
+    label = f"network {running.built.parts['network'].ref.label}"
+    return checked_outputs(outputs, wanted=running.built.outputs, n=len(batch), label=label)
 
 
 def _column(running: RunningExperiment, batch: Batch, name: str) -> Tensor:
@@ -88,7 +92,9 @@ def sample_losses(running: RunningExperiment, outputs: Outputs, batch: Batch) ->
         has = batch.weight[name] > 0
         whole = running.built.parts[f"losses[{name!r}]"].fact("scope") == "outputs"
         prediction = {k: v[has] for k, v in outputs.items()} if whole else outputs[name][has]
-        result[name] = (running.built.losses[name](prediction, batch.truth[name][has]), batch.weight[name][has])
+        truth, label = batch.truth[name][has], f"loss of task {name!r}"
+        values = checked_losses(running.built.losses[name](prediction, truth), n=len(truth), label=label)
+        result[name] = (values, batch.weight[name][has])
     return result
 
 

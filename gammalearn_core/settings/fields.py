@@ -71,8 +71,17 @@ def name(where: str, value: object) -> Iterator[Problem]:
     """A name that can be that of a folder."""
     if not isinstance(value, str) or not value.strip():
         yield Problem(where, f"expected a name, got {value!r}")
+    elif not _fits_a_file_system(value):
+        yield Problem(where, "is too long for the name of a folder, or has characters that UTF-8 has not")
     elif any(c in value for c in '/\\:*?"<>|\0') or value.startswith((".", "-")):
         yield Problem(where, f"{value!r} cannot be the name of a folder", "letters, digits, '-' and '_' are safe")
+
+
+def _fits_a_file_system(name: str) -> bool:
+    try:
+        return len(name.encode()) <= 200
+    except UnicodeEncodeError:
+        return False
 
 
 def text(where: str, value: object) -> Iterator[Problem]:

@@ -220,6 +220,77 @@ def test_early_stopping_on_an_unknown_metric_is_refused_before_training(
     assert not (run_folders(settings)[0] / "metrics.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    ("network", "text"),
+    [
+        ("{n: o.repeat(1, 3) for n, o in outputs.items()}", "a tensor of shape (16, 6) for task 'particle', wanted"),
+        ("{n: o[:1] for n, o in outputs.items()}", "a tensor of shape (1, 2) for task 'particle', wanted (16, 2)"),
+        ("{'energy': outputs['energy']}", "gives nothing for task 'particle'; it gives energy"),
+        ("None", "gives a NoneType, wanted a dictionary"),
+    ],
+)  # fmt: skip
+def test_a_network_that_gives_other_shapes_is_one_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], network: str, text: str
+) -> None:
+    head = f"""
+from gammalearn_core.builtin.networks.cnn2d import CNN2d
+
+
+class Wrong(CNN2d):
+    def forward(self, pixels):
+        outputs = super().forward(pixels)
+        return {network}
+"""
+    settings = write_settings(tmp_path, head, network="ref(Wrong, channels=[4])")
+    assert run(settings) == 1
+    error = capsys.readouterr().err
+    assert f"error: network Wrong gives {text.removeprefix('gives ')}" in error
+
+
+def test_a_loss_that_is_reduced_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = "def reduced(*, task):\n    return lambda prediction, truth: (prediction - truth).abs().mean()\n"
+    settings = write_settings(tmp_path, head, losses="{'energy': ref(reduced)}")
+    assert run(settings) == 1
+    assert "loss of task 'energy' gives a tensor of shape (), wanted (" in capsys.readouterr().err
+
+
+def test_a_transform_that_changes_the_events_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = """
+import torch
+
+
+class Swap:
+    def __init__(self, *, inputs):
+        self.outputs = inputs
+
+    def __call__(self, batch, generator):
+        return batch.take(torch.arange(len(batch)).flip(0))
+"""
+    settings = write_settings(tmp_path, head, transforms="[ref(Swap), ref('core.to_square', size=16)]")
+    assert run(settings) == 1
+    assert "error: transform Swap changes the events of a batch or their order" in capsys.readouterr().err
+
+
+def test_a_filter_that_gives_row_numbers_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = "import numpy as np\n\ndef rows():\n    return lambda events: np.arange(len(events))\n"
+    assert run(write_settings(tmp_path, head, filters="[ref(rows)]")) == 4
+    assert "the filter rows gives values of type int64" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["'x' * 300", "'\\ud800'", "'a/b'"])
+def test_a_name_that_no_folder_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    settings = write_settings(tmp_path)
+    settings.write_text(settings.read_text(encoding="utf-8").replace("'test'", name), encoding="utf-8")
+    assert run(settings) == 2
+
+
+def test_a_name_may_have_any_letters(tmp_path: Path) -> None:
+    settings = write_settings(tmp_path, epochs="1", test="0.5", losses="{'energy': ref('core.l1')}")
+    settings.write_text(settings.read_text(encoding="utf-8").replace("'test'", "'Énergie γ'"), encoding="utf-8")
+    assert run(settings) == 0
+    assert list(tmp_path.glob("runs/Énergie γ/*/predictions/*.h5"))
+
+
 def test_lstchain_files_are_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = TESTS / "lstchain-0.12.3_dl1_gamma_4LST.h5"
     settings = write_settings(tmp_path, data=f"ref('core.dl1', paths={str(path)!r})")

@@ -68,7 +68,8 @@ def copy_attributes(source: h5py.Group, destination: h5py.Group, prefix: str) ->
 
 def set_text(node: h5py.Group, name: str, text: str) -> None:
     """Set an attribute as PyTables writes text: UTF-8 of fixed length."""
-    node.attrs.create(name, text, dtype=h5py.string_dtype("utf-8", max(1, len(text.encode()))))
+    stored = text.encode()
+    node.attrs.create(name, np.bytes_(stored), dtype=h5py.string_dtype("utf-8", max(1, len(stored))))
 
 
 def _memory_type(dataset: h5py.Dataset, rows: NDArray[Any]) -> Any:
