@@ -96,6 +96,8 @@ def run(file: SettingsFile, registry: Registry, *, logdir: Path, fresh: bool = F
         folder.lock()
         try:
             _run(file, built, folder, description, describe_run(file, built, folder.id, sha256, data))
+        except SettingsError as error:
+            raise SettingsError(error.problems, error.file or str(file.path)) from error.__cause__
         finally:
             folder.unlock()
     finally:

@@ -217,6 +217,7 @@ def test_early_stopping_on_an_unknown_metric_is_refused_before_training(
     assert run(settings) == 2
     error = capsys.readouterr().err
     assert "metric: none is called 'particle/acu'; there are loss, particle/loss" in error
+    assert f"error: {settings}: 1 problem" in error
     assert not (run_folders(settings)[0] / "metrics.jsonl").exists()
 
 
