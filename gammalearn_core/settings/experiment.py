@@ -123,7 +123,7 @@ class Experiment:
     """Seed of the weights, of the order of events and of random transforms. The split does not depend on it."""
     device: str = field(default="auto", metadata=_setting(fields.text))
     """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
-    threads: int = field(default=0, metadata=_setting(fields.whole(0)))
+    threads: int = field(default=0, metadata=_setting(fields.whole(0, 1024)))
     """Threads of torch; 0 leaves torch's choice. Bit-identical weights need 1."""
     requires: Sequence[str] = field(default=(), converter=tuple, metadata=_setting(fields.texts))
     """Distributions that must be installed, as requirements: ``"gammalearn-hexconv>=0.1"``."""

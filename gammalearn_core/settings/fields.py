@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -96,14 +97,16 @@ def texts(where: str, value: object) -> Iterator[Problem]:
         yield Problem(where, f"expected a list of texts, got {value!r}")
 
 
-def whole(minimum: int) -> Checker:
-    """A checker for whole numbers from ``minimum`` on."""
+def whole(minimum: int, maximum: float = math.inf) -> Checker:
+    """A checker for whole numbers from ``minimum`` to ``maximum``."""
 
     def check(where: str, value: object) -> Iterator[Problem]:
         if isinstance(value, bool) or not isinstance(value, int):
             yield Problem(where, f"expected a whole number, got {value!r}")
         elif value < minimum:
             yield Problem(where, f"must be at least {minimum}, got {value}")
+        elif value > maximum:
+            yield Problem(where, f"must be at most {maximum}, got {value}")
 
     return check
 

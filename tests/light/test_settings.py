@@ -173,3 +173,14 @@ def test_a_callable_stands_for_a_ref_to_it() -> None:
 @pytest.mark.parametrize(("kinds", "code"), [(["settings"], 2), (["data"], 4), (["data", "settings"], 2)])
 def test_the_exit_code_is_that_of_data_only_if_nothing_else_is_wrong(kinds: list[str], code: int) -> None:
     assert SettingsError([Problem("here", "wrong", kind=kind) for kind in kinds]).exit_code == code  # type: ignore[arg-type]
+
+
+def test_threads_beyond_reason_are_refused() -> None:
+    with pytest.raises(SettingsError, match="threads: must be at most 1024, got 100000000000"):
+        Experiment(
+            name="x",
+            data=ref("core.dl1", paths="x.h5"),
+            network=ref("core.cnn2d"),
+            losses={"energy": ref("core.l1")},
+            threads=100_000_000_000,
+        )
