@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -27,6 +28,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and give its exit code; errors of the user's are printed without a traceback."""
+    _make_streams_safe()
     arguments, no_plugins = _take_switch(list(sys.argv[1:] if argv is None else argv))
     warnings.filterwarnings("default", category=DeprecationWarning, module="gammalearn_core")
     try:
@@ -45,6 +47,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whatever read our output has closed it, as `head` does: nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
+
+
+def _make_streams_safe() -> None:
+    """Never fail for want of a stream, or of a character that a terminal's encoding does not have."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _take_switch(arguments: list[str]) -> tuple[list[str], str | None]:

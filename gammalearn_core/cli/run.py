@@ -23,7 +23,7 @@ def execute(arguments: argparse.Namespace, registry: Registry) -> int:
     file = load_settings(arguments.settings, registry)
     from gammalearn_core.engine.run import run
 
-    return run(file, registry, logdir=arguments.logdir, fresh=arguments.fresh)
+    return run(file, registry, logdir=arguments.logdir.expanduser(), fresh=arguments.fresh)
 
 
 __all__ = ["add_arguments", "execute"]

@@ -25,7 +25,7 @@ LAST, BEST = "last.pt", "best.pt"
 
 def save(path: Path, state: Mapping[str, Any]) -> bool:
     """Write, flush to the disk, then take the place of the older file. False if the disk is full."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as stream:

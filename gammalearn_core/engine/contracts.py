@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gammalearn_core.data.batch import Batch
+from gammalearn_core.data.specs import InputSpec
 from gammalearn_core.data.specs import OutputSpec
 from gammalearn_core.errors import GammalearnError
 
@@ -48,18 +49,23 @@ def checked_losses(losses: object, *, n: int, label: str) -> Tensor:
     return losses
 
 
-def checked_batch(after: object, *, before: Batch, label: str) -> Batch:
-    """A batch with the same events in the same order as before a transform.
+def checked_batch(after: object, *, before: Batch, outputs: InputSpec, label: str) -> Batch:
+    """A batch with the same events in the same order as before a transform, and images as its ``outputs`` say.
 
     Raises
     ------
     ContractError
-        It is no batch, or its events are others.
+        It is no batch, its events are others, or its images have other shapes.
     """
     if not isinstance(after, Batch):
         raise ContractError(f"{label} gives {_kind(after)}, wanted a Batch")
     if not torch.equal(after.events["row"], before.events["row"]):
         raise ContractError(f"{label} changes the events of a batch or their order")
+    for key, group in after.images.items():
+        spec = outputs.cameras[key]
+        wanted = (len(group.event), len(spec.channels), *spec.shape)
+        if group.pixels.shape != wanted:
+            raise ContractError(f"{label} gives images of {key} as {_kind(group.pixels)}; its outputs say {wanted}")
     return after
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,9 @@ def _test(running: RunningExperiment, loop: Loop, best_epoch: int) -> Prediction
         splits["test"] = loop.evaluate(running.tester, "test")
         shown = "  ".join(f"{n} {v:.4g}" for n, v in splits["test"].items() if v == v)
         _log.info("test  %s", shown)
+    for split, values in splits.items():
+        if not math.isfinite(values["loss"]):
+            _log.warning("the loss of the %s split is not finite: what depends on it means nothing", split)
     running.folder.write_json(running.folder.metrics_json, _metrics(running, best_epoch, splits))
     if not len(running.splits["test"]):
         return None

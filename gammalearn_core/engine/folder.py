@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 from typing import Any
 
+from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 
@@ -88,8 +89,17 @@ class RunFolder:
         return self.path / "figures"
 
     def read_json(self, path: Path) -> Any:
-        """A JSON file of the run; None if it is not there."""
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        """A JSON file of the run; None if it is not there.
+
+        Raises
+        ------
+        DataError
+            It is damaged.
+        """
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        except ValueError as error:
+            raise DataError(f"{path} is damaged ({error}); --fresh starts another run") from error
 
     def write_json(self, path: Path, value: object) -> None:
         """Write a JSON file so that it is whole or not there. NaN becomes null, which JSON can say."""
@@ -177,18 +187,29 @@ def _new_folder(parent: Path, sha256: str) -> RunFolder:
 def latest_run(logdir: Path, name: str, sha256: str) -> RunFolder | None:
     """The newest run of these settings, if there is one."""
     found = [RunFolder(p.parent) for p in (logdir / name).glob(f"*-{sha256[:8]}/run.json")]
-    same = [f for f in found if (f.read_json(f.run_json) or {}).get("settings_sha256") == sha256]
+    same = [f for f in found if _hash_of(f) == sha256]
     return max(same, key=lambda f: f.id, default=None)
+
+
+def _hash_of(folder: RunFolder) -> object:
+    record = folder.read_json(folder.run_json)
+    if not isinstance(record, dict):
+        raise DataError(f"{folder.run_json} is damaged; --fresh starts another run")
+    return record.get("settings_sha256")
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a file so that it is whole or as it was."""
     part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
+    try:
+        with part.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _finite(value: Any) -> Any:

@@ -5,10 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import suppress
 
 from rich.console import Console
 
 from gammalearn_core.engine.folder import RunFolder
+
+
+class _QuietFileHandler(logging.FileHandler):
+    """Goes on without a word if the disk is full: the run itself tells."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
 
 
 class _ConsoleHandler(logging.Handler):
@@ -27,7 +39,7 @@ class _ConsoleHandler(logging.Handler):
 def messages(folder: RunFolder, console: Console) -> Iterator[None]:
     """Show and keep what the framework says while this context is open."""
     ours, root = logging.getLogger("gammalearn_core"), logging.getLogger()
-    to_file = logging.FileHandler(folder.log, encoding="utf-8")
+    to_file = _QuietFileHandler(folder.log, encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     # What others say goes to the file, and to the terminal if it is a warning.
     of_others = _ConsoleHandler(console)

@@ -85,7 +85,7 @@ def _type_problem(
     where: str, parameter: inspect.Parameter, value: object, target: Callable[..., object]
 ) -> Iterator[Problem]:
     hint = _annotation(parameter, target)
-    if hint is inspect.Parameter.empty or _holds_refs(value):
+    if hint is inspect.Parameter.empty:
         return
     if isinstance(value, bool) and hint in (int, float):
         yield Problem(where, f"{parameter.name} must be {_readable(hint)}, got {value!r}")
@@ -111,10 +111,6 @@ def _annotation(parameter: inspect.Parameter, target: Callable[..., object]) -> 
         return eval(annotation, getattr(inspect.unwrap(function), "__globals__", {}))
     except Exception:
         return inspect.Parameter.empty
-
-
-def _holds_refs(value: object) -> bool:
-    return isinstance(value, Ref) or (isinstance(value, (list, tuple)) and any(isinstance(v, Ref) for v in value))
 
 
 def _readable(hint: Any) -> str:

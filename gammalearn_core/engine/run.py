@@ -119,12 +119,22 @@ def _refuse_other_data(folder: RunFolder, data: list[dict[str, Any]]) -> None:
         )
 
 
+def _warn_of_copies(data: list[dict[str, Any]]) -> None:
+    """Tell of files that are the same under two names: their events count twice."""
+    first: dict[str, str] = {}
+    for file in data:
+        other = first.setdefault(file["sha256"], file["path"])
+        if other != file["path"]:
+            _log.warning("%s and %s are the same file: its events count twice", other, file["path"])
+
+
 def _run(
     file: SettingsFile, built: Built, folder: RunFolder, description: dict[str, Any], record: dict[str, Any]
 ) -> None:
     shown = console()
     with messages(folder, shown), StopRequest() as stop, _status(folder, record):
         _log.info("run folder %s", folder.path)
+        _warn_of_copies(record["data"])
         running = prepare(built, folder, stop)
         try:
             _write_settings(file, running, description)
@@ -155,9 +165,11 @@ def _status(folder: RunFolder, record: dict[str, Any]) -> Iterator[None]:
         record |= {"earlier": [*earlier.get("earlier", []), {n: earlier[n] for n in _SESSION}]}
         if any(earlier[n] != record[n] for n in ("plugins", "environment")):
             _log.warning("versions have changed since this run began; run.json keeps those of each session")
-    folder.write_json(folder.run_json, record)
     try:
+        folder.write_json(folder.run_json, record)
         yield
+        if not (folder.run_json.is_file() and folder.settings.is_file()):
+            raise RunFailedError(f"the run folder {folder.path} has been moved or deleted while the run went on")
         record["status"] = "finished"
     except BaseException as error:
         stopped = isinstance(error, (StoppedError, KeyboardInterrupt))
@@ -168,7 +180,11 @@ def _status(folder: RunFolder, record: dict[str, Any]) -> Iterator[None]:
         raise RunFailedError(f"{_summary(error)}{place_of(error)}; the traceback is in {folder.log}") from error
     finally:
         record["finished"] = now()
-        folder.write_json(folder.run_json, record)
+        try:
+            folder.write_json(folder.run_json, record)
+        except OSError as error:
+            what = f"{folder.run_json} cannot be written: {error.strerror}"
+            raise RunFailedError(f"{what}. What was written before is whole; the same command goes on") from error
 
 
 def _write_settings(file: SettingsFile, running: RunningExperiment, description: dict[str, Any]) -> None:

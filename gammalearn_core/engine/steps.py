@@ -60,7 +60,8 @@ def apply(transforms: list[tuple[Part, Any]], batch: Batch, device: torch.device
             if seed is None:
                 continue
             generator.manual_seed(derived_seed(seed, "transform", number))
-        batch = checked_batch(function(batch, generator), before=batch, label=f"transform {part.ref.label}")
+        label = f"transform {part.ref.label}"
+        batch = checked_batch(function(batch, generator), before=batch, outputs=function.outputs, label=label)
     return batch
 
 

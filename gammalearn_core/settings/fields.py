@@ -46,6 +46,8 @@ def named_components(where: str, value: object) -> Iterator[Problem]:
 
 def data(where: str, value: object) -> Iterator[Problem]:
     """One source, or several by name."""
+    if isinstance(value, Mapping) and not value:
+        yield Problem(where, "there is no source", "data=ref('core.dl1', paths=['data/gamma_*.h5'])")
     yield from named_components(where, value) if isinstance(value, Mapping) else component(where, value)
 
 

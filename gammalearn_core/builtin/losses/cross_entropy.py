@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -29,6 +30,11 @@ class CrossEntropy:
         unknown = sorted(set(weights) - set(task.classes))
         if unknown:
             raise ValueError(f"class_weights: there is no class {unknown[0]!r} among {', '.join(task.classes)}")
+        for name, weight in weights.items():
+            if not 0 <= weight < math.inf:
+                raise ValueError(f"class_weights: that of {name!r} must be 0 or above, got {weight}")
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
         self.label_smoothing = label_smoothing
         self._weights = torch.tensor([float(weights.get(name, 1.0)) for name in task.classes])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -29,6 +30,9 @@ class FixedWeights(nn.Module):
         unknown = sorted(set(given) - set(tasks))
         if unknown:
             raise ValueError(f"weights: there is no task {unknown[0]!r} among {', '.join(tasks)}")
+        for name, weight in given.items():
+            if not 0 <= weight < math.inf:
+                raise ValueError(f"weights: that of {name!r} must be 0 or above, got {weight}")
         self.weights = {name: float(given.get(name, 1.0)) for name in tasks}
 
     def forward(self, losses: Mapping[str, Tensor], shared_parameters: Sequence[Tensor]) -> Tensor:

@@ -39,6 +39,8 @@ class CNN2d(nn.Module):
     ) -> None:
         super().__init__()
         camera = inputs.camera
+        if not channels or min(channels) < 1 or hidden < 1:
+            raise ValueError(f"channels and hidden must be at least 1, got {list(channels)} and {hidden}")
         if camera.on_pixels:
             raise ValueError("the images are not on a grid: add transforms=[ref('core.to_square')]")
         if min(camera.shape) < 2 ** len(channels):

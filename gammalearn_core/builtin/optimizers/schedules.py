@@ -10,6 +10,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 def cosine(optimizer: Optimizer, *, total_steps: int, minimum: float = 0.0) -> CosineAnnealingLR:
     """From the optimizer's learning rate to ``minimum`` along half a cosine, over the run."""
+    if not minimum >= 0:
+        raise ValueError(f"minimum must be 0 or above, got {minimum}")
     return CosineAnnealingLR(optimizer, T_max=total_steps, eta_min=minimum)
 
 

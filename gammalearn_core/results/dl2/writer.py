@@ -90,7 +90,7 @@ def write_dl2(
     wanted = {n: t for n, t in tasks.items() if t.record.dl2}
     if not wanted or not files or any(n not in predictions.events for n in _NEEDED):
         return []
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     written: list[Path] = []
     predicted = set(np.unique(predictions.events["file"]).tolist())
     for output in group(files):

@@ -85,6 +85,8 @@ def _focal_lengths(file: h5py.File, optics: h5py.Dataset) -> list[float]:
 def _geometry(file: h5py.File, index: int, name: str, focal_length: float) -> CameraGeometry:
     table = _table(file, f"{_INSTRUMENT}/telescope/camera/geometry_{index}")
     x, y = read_column(table, "pix_x"), read_column(table, "pix_y")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise DataError(f"{file.filename}, table {table.name}: some pixels have no finite position")
     # As ctapipe reads it: the stored positions are turned by the camera's rotation, and are turned back.
     turn = -_degrees(table.attrs.get("CAM_ROT", 0.0))
     cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))

@@ -28,6 +28,7 @@ from gammalearn_core.data.specs import InputSpec
 from gammalearn_core.data.table import EventTable
 from gammalearn_core.data.table import concatenate
 from gammalearn_core.errors import DataError
+from gammalearn_core.errors import GammalearnError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.plugin.names import suggest
@@ -83,7 +84,7 @@ class DL1Source:
         self.files: list[DL1File] = []
         try:
             for path in [paths] if isinstance(paths, (str, Path)) else paths:
-                self.files.append(DL1File(Path(path)))
+                self.files.append(_opened(Path(path)))
             names = [cameras] if isinstance(cameras, str) else cameras
             found = find_cameras(self.files)
             self._cameras = choose(found, names=names, telescopes=telescopes, mono=level == "telescope")
@@ -197,6 +198,19 @@ class DL1Source:
             pointing=torch.from_numpy(pointing),
             columns={n: torch.from_numpy(table[n][images].astype(np.float32)) for n in self._columns},
         )
+
+
+def _opened(path: Path) -> DL1File:
+    """A file whose instrument, tables and triggers can be read."""
+    file = DL1File(path)
+    try:
+        _ = file.telescopes, file.image_tables, file.trigger
+    except BaseException as error:
+        file.close()
+        if isinstance(error, GammalearnError) or not isinstance(error, Exception):
+            raise
+        raise DataError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+    return file
 
 
 def _checked_channels(channels: Sequence[str]) -> tuple[str, ...]:
