@@ -82,16 +82,13 @@ def test_a_parameter_named_version_is_part_of_the_settings(tmp_path: Path) -> No
 
 def test_protons_do_not_take_part_in_the_regressions(tmp_path: Path) -> None:
     head = """
-SEEN = []
-
-
 class Watching:
     def __init__(self, *, task):
         self.task = task
 
     def __call__(self, prediction, truth):
-        SEEN.append(len(truth))
-        assert bool((truth > -2).all())
+        # What stands in the place of missing truth is 0, which the logarithm of no shower's energy is.
+        assert bool((truth != 0).all())
         return (prediction - truth).abs().mean(dim=1)
 """
     settings = write_settings(tmp_path, head, losses="{'energy': ref(Watching), 'particle': ref('core.cross_entropy')}")
