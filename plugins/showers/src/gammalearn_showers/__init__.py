@@ -1,0 +1,1 @@
+"""Air showers simulated fast, as an array of Cherenkov telescopes sees them: a plug-in of gammalearn-core."""
