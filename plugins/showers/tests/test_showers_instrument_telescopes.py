@@ -87,7 +87,7 @@ def test_the_night_sky_goes_with_the_light_of_a_pixel(kind: TelescopeType) -> No
 
 def test_figures_are_possible(kind: TelescopeType) -> None:
     numbers = {k: v for k, v in attrs.asdict(kind, recurse=False).items() if isinstance(v, float | int)}
-    assert len(numbers) == 15
+    assert len(numbers) == 16
     assert all(np.isfinite(v) and v > 0 for v in numbers.values())
     assert kind.size_type in {"LST", "MST", "SST"}
     assert kind.boundary_threshold < kind.picture_threshold < kind.trigger_threshold
@@ -104,7 +104,7 @@ def test_coarse_hexagons_see_more_sky_and_trigger_later() -> None:
     assert coarse.nsb == pytest.approx(1.5 * 1855 / 469, rel=1e-3)
     assert fine.nsb < model.nsb < coarse.nsb
     assert fine.trigger_threshold < model.trigger_threshold < coarse.trigger_threshold
-    assert coarse.picture_threshold / coarse.trigger_threshold == pytest.approx(10 / 25)
+    assert coarse.picture_threshold / coarse.trigger_threshold == pytest.approx(10 / 32)
     assert coarse.mirror_area == model.mirror_area
 
 

@@ -41,6 +41,8 @@ class TelescopeType:
         Charge of three pixels that touch which triggers, in p.e.
     window : float
         Length of the read-out in ns; times in it are uniform where there is no shower.
+    integration : float
+        Length of the window in which a pixel's charge is integrated, in ns; light before or after it is lost.
     picture_threshold, boundary_threshold : float
         Cleaning (ctapipe's ``tailcuts_clean``), in p.e.
     """
@@ -61,6 +63,7 @@ class TelescopeType:
     charge_resolution: float
     trigger_threshold: float
     window: float
+    integration: float
     picture_threshold: float
     boundary_threshold: float
 

@@ -27,7 +27,7 @@ class Figures:
     n_mirror_tiles: int
     focal_length: float
     effective_focal_length: float
-    efficiency: float = 0.155
+    efficiency: float = 0.165
     psf: float = 0.02
     psf_off_axis: float = 0.015
     nsb: float
@@ -35,6 +35,7 @@ class Figures:
     charge_resolution: float = 0.4
     trigger_threshold: float = 25.0
     window: float = 60.0
+    integration: float = 4.5
     picture_threshold: float = 8.0
     boundary_threshold: float = 4.0
 
@@ -50,11 +51,11 @@ FIGURES = {
         n_mirror_tiles=198,
         focal_length=28.0,
         effective_focal_length=29.237,
-        efficiency=0.185,
+        efficiency=0.178,
         nsb=1.5,
         window=40.0,
-        picture_threshold=7.0,
-        boundary_threshold=3.5,
+        picture_threshold=10.0,
+        boundary_threshold=5.0,
     ),
     "NectarCam": Figures(
         name="MST",
@@ -64,6 +65,7 @@ FIGURES = {
         focal_length=16.0,
         effective_focal_length=16.445,
         nsb=1.5,
+        trigger_threshold=32.0,
         picture_threshold=10.0,
         boundary_threshold=5.0,
     ),
@@ -75,6 +77,7 @@ FIGURES = {
         focal_length=16.0,
         effective_focal_length=16.445,
         nsb=1.5,
+        trigger_threshold=32.0,
     ),
     # The table is an earlier design, pixels 3 % smaller than those of production 4 (24.3 mm): 0.241 for 0.249 deg.
     "DigiCam": Figures(

@@ -1,0 +1,1 @@
+"""What happens between the top of the atmosphere and the pixels."""
