@@ -103,7 +103,7 @@ def test_thrown_showers_of_a_file_are_those_of_its_run_table(made: Path) -> None
 def test_defaults_go_with_particle_and_array() -> None:
     gamma, proton = small(energy_range=None).production(), small("proton", energy_range=None).production()
     assert (gamma.energy_range, gamma.viewcone, gamma.scatter_radius) == ((0.05, 50.0), 3.0, 400.0)
-    assert (proton.energy_range, proton.viewcone, proton.scatter_radius) == ((0.1, 100.0), 5.0, 500.0)
+    assert (proton.energy_range, proton.viewcone, proton.scatter_radius) == ((0.1, 100.0), 3.0, 500.0)
     assert gamma.min_telescopes == 1
     stereo = small(array="4mst").production()
     assert (stereo.min_telescopes, stereo.scatter_radius) == (2, 514.0)

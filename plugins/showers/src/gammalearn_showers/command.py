@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--viewcone",
         type=float,
         metavar="DEG",
-        help="half angle of the cone of directions; 0 is a point source (default: 3; electrons and protons 5)",
+        help="half angle of the cone of directions; 0 is a point source (default: 3)",
     )
     what.add_argument(
         "--scatter-radius",

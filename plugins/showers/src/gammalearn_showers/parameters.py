@@ -14,6 +14,7 @@ from gammalearn_core import GammalearnError
 from gammalearn_core import Problem
 from gammalearn_core import SettingsError
 from gammalearn_showers.primaries import PRIMARIES
+from gammalearn_showers.primaries import VIEWCONE
 
 if TYPE_CHECKING:
     from gammalearn_showers.production import Production
@@ -118,7 +119,7 @@ class Parameters:
             azimuth=float(self.azimuth) % 360.0,
             energy_range=tuple(map(float, self.energy_range or primary.energy_range)),  # type: ignore[arg-type]
             index=float(self.index),
-            viewcone=float(primary.viewcone if self.viewcone is None else self.viewcone),
+            viewcone=float(VIEWCONE if self.viewcone is None else self.viewcone),
             scatter_radius=float(self.scatter_radius or math.ceil(array_radius(array.position) + primary.margin)),
             min_telescopes=self.min_telescopes or min(2, len(array)),
             seed=self.seed,

@@ -16,18 +16,18 @@ class Primary:
     """Of ctapipe's ``true_shower_primary_id``."""
     energy_range: tuple[float, float]
     """In TeV: from where arrays begin to trigger to where showers are rare and slow."""
-    viewcone: float
-    """In deg. Gammas too are diffuse, so that a network learns directions in the whole field of view."""
     margin: float
     """Metres that the circle of cores is larger than the array."""
 
 
 PRIMARIES: Mapping[str, Primary] = MappingProxyType(
     {
-        "gamma": Primary(number=0, energy_range=(0.05, 50.0), viewcone=3.0, margin=400.0),
-        "electron": Primary(number=1, energy_range=(0.05, 50.0), viewcone=5.0, margin=400.0),
-        "proton": Primary(number=101, energy_range=(0.1, 100.0), viewcone=5.0, margin=500.0),
+        "gamma": Primary(number=0, energy_range=(0.05, 50.0), margin=400.0),
+        "electron": Primary(number=1, energy_range=(0.05, 50.0), margin=400.0),
+        "proton": Primary(number=101, energy_range=(0.1, 100.0), margin=500.0),
     }
 )
+VIEWCONE = 3.0
+"""Of all, in deg: a network learns directions in the whole field of view, and cannot tell gammas by theirs."""
 
-__all__ = ["PRIMARIES", "Primary"]
+__all__ = ["PRIMARIES", "VIEWCONE", "Primary"]

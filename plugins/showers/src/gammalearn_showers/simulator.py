@@ -49,10 +49,9 @@ class Simulator:
 
     def __init__(self, production: Production, model: Model | None = None) -> None:
         self.production = production
-        self._model = model or Model()
-        self._atmosphere = atmosphere()
         zenith = np.radians(production.zenith)
-        self._kernel = kernel(zenith, production.subarray.altitude, self._model)
+        model = model or Model()
+        self.physics = kernel(zenith, production.subarray.altitude, model), atmosphere(), model
         self._pointing = directions(np.pi / 2 - zenith, np.radians(production.azimuth))
         array = production.subarray
         self._types = [
@@ -126,7 +125,7 @@ class Simulator:
         frame = directions(alt, az)
         cosz = float(np.sin(alt))
         sources, tracks, age, start, span, mu, first, x_max = develop(
-            rng, self.production.primary_id, energy * 1e3, cosz, self._kernel, self._atmosphere, self._model
+            rng, self.production.primary_id, energy * 1e3, cosz, *self.physics
         )
         relative = self.production.subarray.position - np.array([core_x, core_y, 0.0])
         places = relative @ frame.T
@@ -142,8 +141,7 @@ class Simulator:
                 span,
                 mu,
                 cosz,
-                self._kernel,
-                self._atmosphere,
+                *self.physics[:2],
                 places[tels],
                 axes,
                 optics,

@@ -27,7 +27,7 @@ class Figures:
     n_mirror_tiles: int
     focal_length: float
     effective_focal_length: float
-    efficiency: float = 0.165
+    efficiency: float = 0.16
     psf: float = 0.02
     psf_off_axis: float = 0.015
     nsb: float
@@ -51,7 +51,8 @@ FIGURES = {
         n_mirror_tiles=198,
         focal_length=28.0,
         effective_focal_length=29.237,
-        efficiency=0.178,
+        efficiency=0.165,
+        psf=0.015,
         nsb=1.5,
         window=40.0,
         picture_threshold=10.0,

@@ -98,7 +98,8 @@ def ring(r: float) -> int:
 
 
 @compiled
-def _ring_area(i: int) -> float:
+def ring_area(i: int) -> float:
+    """Area of a ring, in m2."""
     if i < 40:
         inner, outer = 5.0 * i, 5.0 * (i + 1)
     elif i < 60:
@@ -186,7 +187,7 @@ def _fill(
                 filled[i] += 1
             yield_ = PHOTONS * sin2_max * total / N_ELECTRONS
             for i in range(N_RINGS):
-                density[i, a, k] *= yield_ / _ring_area(i)
+                density[i, a, k] *= yield_ / ring_area(i)
                 # Rings with few electrons repeat them; with none they have those of the ring inside.
                 for place in range(min(filled[i], N_SAMPLES), N_SAMPLES):
                     if filled[i] >= 8:
@@ -207,5 +208,6 @@ __all__ = [
     "Kernel",
     "kernel",
     "ring",
+    "ring_area",
     "track_fraction",
 ]

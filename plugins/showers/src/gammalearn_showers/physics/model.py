@@ -59,10 +59,10 @@ class Model(NamedTuple):
     lateral_correlation: float = 0.75
     granularity: float = 3.0
     mean_pt: float = 0.45
-    multiplicity: float = 0.8
+    multiplicity: float = 0.65
     multiplicity_spread: float = 1.0
     neutral: float = 0.38
-    leading: float = 1.9
+    leading: float = 1.8
 
 
 __all__ = ["Model"]
