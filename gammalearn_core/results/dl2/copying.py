@@ -18,35 +18,58 @@ Rows = NDArray[np.bool_]
 
 
 def copy_group(source: h5py.File, destination: h5py.File, path: str) -> None:
-    """Copy a group or table with all that is in it, if it is there."""
+    """Copy a group or table with all that is in it, if it is there.
+
+    Table by table, and not with HDF5's own copy: that writes beyond its buffer where a chunk of the source is in the
+    cache (HDF5 2.0), which ends the process.
+    """
     if path in source and path not in destination:
-        parent = destination.require_group(path.rpartition("/")[0] or "/")
-        source.copy(path, parent, path.rpartition("/")[2])
+        destination.require_group(path.rpartition("/")[0] or "/")
+        _copy_node(source[path], destination, path)
 
 
 def copy_rows(parts: Sequence[tuple[h5py.Dataset, Rows]], destination: h5py.File) -> h5py.Dataset:
     """One table of chosen rows of several files, one after the other. The tables must have one type."""
     first = parts[0][0]
-    copy_group(first.file, destination, first.name)
-    table = destination[first.name]
-    rows = np.concatenate([read_raw(dataset)[keep] for dataset, keep in parts])
-    write_raw(table, rows)
+    table = destination.get(first.name) or _create_like(first, destination, first.name)
+    write_raw(table, np.concatenate([read_raw(dataset)[keep] for dataset, keep in parts]))
     return table
+
+
+def _copy_node(node: h5py.Group | h5py.Dataset, destination: h5py.File, path: str) -> None:
+    if isinstance(node, h5py.Dataset):
+        write_raw(_create_like(node, destination, path), read_raw(node))
+        return
+    copy_attributes(node, destination.require_group(path), "")
+    for name in node:
+        _copy_node(node[name], destination, f"{path}/{name}")
+
+
+def _create_like(dataset: h5py.Dataset, destination: h5py.File, path: str) -> h5py.Dataset:
+    """An empty dataset of the same type, size, filters and attributes."""
+    destination.require_group(path.rpartition("/")[0] or "/")
+    stored = dataset.id
+    h5py.h5d.create(
+        destination.id, path.encode(), stored.get_type(), stored.get_space(), dcpl=stored.get_create_plist()
+    )
+    copy_attributes(dataset, destination[path], "")
+    return destination[path]
 
 
 def read_raw(dataset: h5py.Dataset) -> NDArray[Any]:
     """All rows, byte by byte as they are stored."""
     rows = np.empty(dataset.shape, dtype=dataset.dtype)
-    if len(rows):
+    if rows.size:
         dataset.id.read(h5py.h5s.ALL, h5py.h5s.ALL, rows, mtype=_memory_type(dataset, rows))
     return rows
 
 
 def write_raw(dataset: h5py.Dataset, rows: NDArray[Any]) -> None:
     """Replace all rows by these, byte by byte."""
-    dataset.resize(rows.shape)
+    if dataset.shape != rows.shape:
+        dataset.resize(rows.shape)
     rows = np.ascontiguousarray(rows)
-    if len(rows):
+    if rows.size:
         dataset.id.write(h5py.h5s.ALL, h5py.h5s.ALL, rows, mtype=_memory_type(dataset, rows))
     if "NROWS" in dataset.attrs:
         dataset.attrs.modify("NROWS", np.int64(len(rows)))
