@@ -1,9 +1,10 @@
 """The camera: night sky, electronics, arrival times, trigger.
 
 A pixel's charge is a Poisson number of photo-electrons of the shower and the night sky, each of which fluctuates, plus
-electronic noise; the mean of the night sky is subtracted. Its time is the mean of the shower's photo-electrons with the
-spread of the extraction, or anywhere in the window where the night sky prevails. A telescope triggers on the charge of
-a pixel and its two brightest neighbours.
+electronic noise; the mean of the night sky is subtracted. Light that is spread in time by more than the pixel's
+integration window is lost in part. A pixel's time is the mean of the shower's photo-electrons with the spread of the
+extraction, or anywhere in the window where the night sky prevails. A telescope triggers on the charge of a pixel and
+its two brightest neighbours.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def read_out(
     charge: NDArray[np.float32],
     peak_time: NDArray[np.float32],
 ) -> bool:
-    """Fill `charge` (p.e.) and `peak_time` (ns) from the photo-electrons and the sum of their times; did it trigger?"""
+    """Fill `charge` (p.e.) and `peak_time` (ns) from photo-electrons and sums of their times; did it trigger?"""
     seen = False
     for p in range(len(true)):
         charge[p] = true[p]

@@ -78,6 +78,8 @@ def muons(
         n_pe = rng.poisson(total * optics.efficiency * np.exp(-tau / cosz))
         towards = np.arctan2(-py, -px)
         opening = np.arcsin(min(optics.radius / max(distance, optics.radius), 1.0))
+        slant = 0.5 * max(length - up, 0.0) * (tx * tx + ty * ty)
+        eta = at_height(atm.refractivity, h)
         # Scattering above turns all of its light; within the stretch whose light meets the mirror, it spreads it.
         per_metre = at_height(atm.density, h) * 100.0 / RADIATION_LENGTH
         stretch = min(2.0 * optics.radius, distance + optics.radius) / cone
@@ -97,7 +99,9 @@ def muons(
             # Seen from the telescope, light comes from where the muon was: against its slope and its cone.
             dx = turn_x - tx - cone * np.cos(azimuth) + spread * rng.standard_normal()
             dy = turn_y - ty - cone * np.sin(azimuth) + spread * rng.standard_normal()
-            time = 0.5 * up * cone * cone / C
+            # Behind the front of the shower: the muon's slant way, then that of the light, through air.
+            late = slant + up * (0.5 * (dx * dx + dy * dy) + eta)
+            time = (late - view.w) / C
             record(rng, dx, dy, time, view.axes, optics, charge, times)
 
 
