@@ -142,6 +142,24 @@ def blobs(camera: CameraGeometry, n: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(images[:, None]).float(), torch.from_numpy(place).float()
 
 
+def test_centroids_tell_it_sooner_where_a_blob_is(small: CameraGeometry, inputs: Inputs, outputs: Outputs) -> None:
+    pixels, place = blobs(small, 64)
+    losses = {}
+    for pooling in (("mean", "max"), ("mean", "max", "centroid")):
+        torch.manual_seed(20)
+        network = HexResNet(
+            inputs=inputs(small, ("image",)), outputs=outputs(place=2), channels=(8, 16), depths=(1, 1), pooling=pooling
+        )
+        optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+        for _ in range(20):
+            loss = torch.nn.functional.mse_loss(network(pixels)["place"], place)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        losses[pooling[-1]] = loss.item()
+    assert losses["centroid"] < losses["max"] / 2
+
+
 def test_it_learns_where_a_blob_is(small: CameraGeometry, inputs: Inputs, outputs: Outputs) -> None:
     network = HexResNet(
         inputs=inputs(small, ("image",)), outputs=outputs(place=2), channels=(8, 16), depths=(1, 1), hidden=32
@@ -168,6 +186,7 @@ def test_it_learns_where_a_blob_is(small: CameraGeometry, inputs: Inputs, output
         ({"depths": (1, 2.5, 1)}, r"depths must be whole numbers above 0, got \(1, 2.5, 1\)"),
         ({"hidden": 0}, "hidden must be whole numbers above 0, got 0"),
         ({"dropout": 1.5}, "dropout must be from 0 to 1, got 1.5"),
+        ({"pooling": ("mean", "sum")}, r"pooling must be a list of 'mean', 'max', 'centroid', got \('mean', 'sum'\)"),
     ],
 )
 def test_wrong_parameters_are_refused(

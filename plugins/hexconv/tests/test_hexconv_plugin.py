@@ -89,7 +89,7 @@ def test_it_is_typed() -> None:
     assert (SOURCE / "py.typed").is_file()
 
 
-@pytest.mark.parametrize("name", ["lattice", "conv", "resnet"])
+@pytest.mark.parametrize("name", ["lattice", "conv", "pool", "resnet"])
 def test_the_examples_in_docstrings_run(name: str) -> None:
     import torch
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch import nn
@@ -14,6 +13,7 @@ from gammalearn_core.api import InputSpec
 from gammalearn_core.api import OutputSpec
 from gammalearn_hexconv.conv import HexConv2d
 from gammalearn_hexconv.lattice import HexLattice
+from gammalearn_hexconv.pool import Pool
 
 
 class ResidualBlock(nn.Module):
@@ -43,8 +43,8 @@ class ResidualBlock(nn.Module):
 class HexResNet(nn.Module):
     """Residual network on the pixels of a hexagonal camera.
 
-    Each stage begins with a convolution, from the second on of stride 2, and goes on with residual blocks. The mean
-    and the maximum over the last stage's pixels pass a hidden layer that all tasks share and one linear layer a task.
+    Each stage begins with a convolution, from the second on of stride 2, and goes on with residual blocks. What is
+    pooled over the last stage's pixels passes a hidden layer that all tasks share and one linear layer a task.
 
     Parameters
     ----------
@@ -60,6 +60,9 @@ class HexResNet(nn.Module):
         Width of the hidden layer.
     dropout : float
         Share of the hidden layer that is dropped in training, from 0 to 1.
+    pooling : sequence of {"mean", "max", "centroid"}
+        What is taken of each channel over the last stage's pixels. The centroid, two numbers, tells where in the
+        camera a channel is large, which the others do not.
 
     Raises
     ------
@@ -88,32 +91,35 @@ class HexResNet(nn.Module):
         depths: Sequence[int] = (2, 2, 2),
         hidden: int = 64,
         dropout: float = 0.0,
+        pooling: Sequence[str] = ("mean", "max"),
     ) -> None:
         super().__init__()
         _check(channels, depths, hidden, dropout)
         if not outputs.tasks:
             raise ValueError("a network needs at least one task, got none")
         camera = inputs.camera
-        self.stages = _stages(len(camera.channels), _lattice(camera), channels, depths)
-        self.shared = nn.Sequential(nn.Linear(2 * channels[-1], hidden), nn.ReLU(), nn.Dropout(dropout))
+        self.stages, lattice = _stages(len(camera.channels), _lattice(camera), channels, depths)
+        self.pool = Pool(lattice, pooling)
+        self.shared = nn.Sequential(nn.Linear(self.pool.size * channels[-1], hidden), nn.ReLU(), nn.Dropout(dropout))
         self.tasks = tuple(outputs.tasks)
         self.heads = nn.ModuleList(nn.Linear(hidden, task.size) for task in outputs.tasks.values())
 
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
         """Numbers of each task, ``(n, size)``, from ``(n, channels, n_pixels)``; ``n`` may be 0."""
-        pixels = self.stages(pixels)
-        features = self.shared(torch.cat([pixels.mean(dim=-1), pixels.amax(dim=-1)], dim=1))
+        features = self.shared(self.pool(self.stages(pixels)))
         return {task: head(features) for task, head in zip(self.tasks, self.heads, strict=True)}
 
 
-def _stages(in_channels: int, lattice: HexLattice, channels: Sequence[int], depths: Sequence[int]) -> nn.Sequential:
+def _stages(
+    in_channels: int, lattice: HexLattice, channels: Sequence[int], depths: Sequence[int]
+) -> tuple[nn.Sequential, HexLattice]:
     layers: list[nn.Module] = []
     for width, depth in zip(channels, depths, strict=True):
         conv = HexConv2d(in_channels, width, lattice, stride=2 if layers else 1, bias=False)
         in_channels, lattice = width, conv.out_lattice
         layers += [conv, nn.BatchNorm1d(width), nn.ReLU()]
         layers += [ResidualBlock(width, lattice) for _ in range(depth)]
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers), lattice
 
 
 def _lattice(camera: CameraSpec) -> HexLattice:
