@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ with more --events adds files. A shower depends on --seed, particle, run and its
 Exit codes: 0 done, 1 a file could not be written, 2 settings or usage, 75 stopped and can be continued.
 """
 LAST_RUN = 99_999
+MOST_EVENTS = 10**9
 MOST_SHOWN = 24
 
 
@@ -100,7 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--seed", type=int, default=0, metavar="N", help="of all random numbers (default: 0)")
     files = parser.add_argument_group("files")
-    files.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder that files go to")
+    files.add_argument("-o", "--output", type=_path, metavar="DIR", help="folder that files go to")
     files.add_argument(
         "--events", type=int, default=5000, metavar="N", help="showers that the array triggers on (default: 5000)"
     )
@@ -114,7 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     gallery = parser.add_argument_group("gallery")
     gallery.add_argument(
         "--show",
-        type=Path,
+        type=_path,
         nargs="?",
         const=Path("showers.png"),
         metavar="FILE.png",
@@ -123,12 +125,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     gallery.add_argument("--show-count", type=int, default=4, metavar="N", help="events to draw (default: 4)")
 
 
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} begins with the home folder of nobody known") from error
+
+
 def _problems(arguments: argparse.Namespace) -> Iterator[Problem]:
     """What is wrong beside the showers."""
     if arguments.output is None and arguments.show is None:
         yield Problem("output", "is not given: where shall files go?", "say -o DIR, or --show to draw only")
-    yield from within("events", arguments.events, 1)
-    yield from within("events_per_file", arguments.events_per_file, 1)
+    yield from within("events", arguments.events, 1, MOST_EVENTS)
+    yield from within("events_per_file", arguments.events_per_file, 1, MOST_EVENTS)
     if arguments.events > 0 and arguments.events_per_file > 0:
         count = -(-arguments.events // arguments.events_per_file)
         if count > LAST_RUN:
@@ -138,7 +147,9 @@ def _problems(arguments: argparse.Namespace) -> Iterator[Problem]:
         yield from within("show_count", arguments.show_count, 1, MOST_SHOWN)
         if arguments.show.suffix.lower() != ".png":
             yield Problem("show", f"{str(arguments.show)!r} does not end in .png")
-        elif not arguments.show.expanduser().parent.is_dir():
+        elif os.path.isdir(arguments.show):
+            yield Problem("show", f"{str(arguments.show)!r} is a folder")
+        elif not os.path.isdir(arguments.show.parent):
             yield Problem("show", f"there is no folder {str(arguments.show.parent)!r}")
 
 
@@ -148,8 +159,8 @@ def _write(arguments: argparse.Namespace, parameters: Parameters, production: Pr
     from gammalearn_showers.work import Task
     from gammalearn_showers.workers import make_files
 
-    folder = arguments.output.expanduser()
-    plan = make_plan(folder, parameters, production, events=arguments.events, per_file=arguments.events_per_file)
+    sizes = {"events": arguments.events, "per_file": arguments.events_per_file}
+    plan = make_plan(arguments.output, parameters, production, **sizes)
     tasks = [Task(run=r, events=n, path=plan.path(r), provenance=plan.provenance(r)) for r, n in plan.missing.items()]
     begin = time.monotonic()
     if tasks:
@@ -177,9 +188,9 @@ def _draw(arguments: argparse.Namespace, production: Production) -> None:
     from gammalearn_showers.gallery import draw_gallery
     from gammalearn_showers.simulator import Simulator
 
-    path = arguments.show.expanduser()
-    draw_gallery(path, Simulator(production), count=arguments.show_count)
-    print(f"{path}: {arguments.show_count} {production.primary} event{'s' if arguments.show_count > 1 else ''}")
+    path, count = arguments.show, arguments.show_count
+    draw_gallery(path, Simulator(production), count=count)
+    print(f"{path}: {count} {production.primary} event{'s' if count > 1 else ''}")
 
 
 __all__ = ["add_arguments", "main"]

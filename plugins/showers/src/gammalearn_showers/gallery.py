@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,8 @@ def draw_gallery(path: Path, simulator: Simulator, *, count: int, run: int = 1) 
         figure(events, production).savefig(part, format="png", dpi=DPI)
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise GammalearnError(f"{path} could not be written: {error.strerror or error}") from error
 
 

@@ -145,9 +145,9 @@ def thrown_in(path: Path) -> int:
 
 
 def _make_folder(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise _refused(f"{folder} is a file, not a folder")
     try:
+        if folder.exists() and not folder.is_dir():
+            raise _refused(f"{folder} is a file, not a folder")
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _refused(f"{folder} cannot be made: {error.strerror}") from error

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import attrs
+import numpy as np
 
 from gammalearn_showers.instrument import Subarray
 from gammalearn_showers.primaries import PRIMARIES
+
+ZENITH = np.nextafter(np.float32(np.pi / 2), np.float32(0))
+"""Largest altitude in rad of single precision: pi / 2 would be rounded up, and astropy refuses to look behind."""
 
 
 @attrs.frozen(eq=False)
@@ -52,6 +56,12 @@ class Production:
     def primary_id(self) -> int:
         """Number of the primary."""
         return PRIMARIES[self.primary].number
+
+    @property
+    def pointing(self) -> tuple[np.float32, np.float32]:
+        """Altitude and azimuth as files have them, in rad."""
+        alt, az = np.radians([90.0 - self.zenith, self.azimuth]).astype(np.float32)
+        return min(alt, ZENITH), az
 
 
 __all__ = ["Production"]

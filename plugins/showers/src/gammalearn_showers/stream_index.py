@@ -113,7 +113,7 @@ def _columns(block: Block, production: Production, telescopes: NDArray[np.int64]
 
 
 def _same_for_all(production: Production, count: int) -> Columns:
-    alt, az = pointing(production)
+    alt, az = (float(angle * np.float32(180.0 / np.pi)) for angle in production.pointing)
     return {
         "pointing_alt": np.full(count, alt),
         "pointing_az": np.full(count, az),
@@ -123,11 +123,4 @@ def _same_for_all(production: Production, count: int) -> Columns:
     }
 
 
-def pointing(production: Production) -> tuple[float, float]:
-    """Altitude and azimuth in deg, with the precision of files: radians of single precision."""
-    angles = np.radians([90 - production.zenith, production.azimuth]).astype(np.float32)
-    alt, az = (angles * np.float32(180.0 / np.pi)).astype(np.float64)
-    return float(alt), float(az)
-
-
-__all__ = ["MEASURED", "SHARED", "by_event", "image_table", "pointing"]
+__all__ = ["MEASURED", "SHARED", "by_event", "image_table"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Mapping
 from datetime import UTC
@@ -100,10 +101,14 @@ def read_provenance(path: str | Path) -> dict[str, str | int | float]:
         with h5py.File(path, "r", locking="best-effort") as file:
             text = file.attrs.get(PROVENANCE)
     except OSError as error:
-        raise DataError(f"{path} cannot be opened as HDF5: {error}") from error
+        reason = os.strerror(error.errno) if error.errno else error
+        raise DataError(f"{path} cannot be opened as HDF5: {reason}") from error
     if text is None:
         raise DataError(f"{path} was not written by gammalearn-showers: it has no attribute {PROVENANCE!r}")
-    found: dict[str, str | int | float] = json.loads(text)
+    try:
+        found: dict[str, str | int | float] = dict(json.loads(text))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path} has an attribute {PROVENANCE!r} that is not of gammalearn-showers") from error
     return found
 
 

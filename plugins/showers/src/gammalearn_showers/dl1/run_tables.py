@@ -105,18 +105,14 @@ def _write_pointing(file: h5py.File, production: Production, obs_id: int, tel_id
         Column(name="telescope_pointing_azimuth", dtype="f4", unit="rad", prefix="telescope_pointing_"),
         Column(name="telescope_pointing_altitude", dtype="f4", unit="rad", prefix="telescope_pointing_"),
     )
-    values = {
-        "obs_id": obs_id,
-        "tel_id": tel_id,
-        "telescope_pointing_azimuth": np.radians(production.azimuth),
-        "telescope_pointing_altitude": np.radians(90 - production.zenith),
-    }
+    alt, az = production.pointing
+    values = {"obs_id": obs_id, "tel_id": tel_id, "telescope_pointing_azimuth": az, "telescope_pointing_altitude": alt}
     write_table(file, f"configuration/telescope/pointing/tel_{tel_id:03d}", columns=columns, values=values)
 
 
 def write_run(file: h5py.File, production: Production, obs_id: int, n_showers: int) -> None:
     """Write what was thrown, from which effective areas and rates are computed."""
-    alt, az = np.radians(90 - production.zenith), np.radians(production.azimuth)
+    alt, az = production.pointing
     known: tuple[tuple[str, str, str, object], ...] = (
         ("obs_id", "i4", "", obs_id),
         ("run_number", "i4", "", obs_id),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,7 @@ def subarray(name_or_path: str | Path, camera: str | None = None) -> Subarray:
         places = np.array([place for _, places in LAYOUTS[name] for place in places])
         return _subarray(name, np.arange(1, len(places) + 1), cameras, places - places.mean(axis=0), camera)
     path = Path(name_or_path)
-    if path.suffix.lower() not in SUFFIXES and not path.exists():
+    if path.suffix.lower() not in SUFFIXES and not os.path.exists(path):
         raise UnknownComponentError(
             f"{unknown('array', name, LAYOUTS)} (a file of telescopes ends in {' or '.join(SUFFIXES)})"
         )

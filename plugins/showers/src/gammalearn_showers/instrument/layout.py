@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,9 +95,9 @@ def _read(path: Path) -> Table:
 
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path}: not an array of telescopes; its name must end in {' or '.join(SUFFIXES)}")
-    if not path.exists():
+    if not os.path.exists(path):
         raise DataError(f"{path}: no such file")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError(f"{path}: is not a file")
     kind = "ecsv" if path.suffix.lower() == ".ecsv" else "csv"
     try:
