@@ -25,13 +25,14 @@ def print_best(experiment, metric="direction/resolution"):
 
 experiment = Experiment(
     name="direction",
-    data=ref("core.dl1", paths="data/gamma_prod4_sst1m.dl1.h5"),
-    transforms=[ref("core.log_charge"), ref("core.to_square"), ref("core.normalise")],
-    network=ref("core.cnn2d", channels=[8, 16]),
+    data=ref("core.dl1", paths="showers/gamma_*.h5", channels=["image", "peak_time", "image_mask"]),
+    filters=[ref("core.intensity", minimum=80)],
+    transforms=[ref("core.log_charge", scale=3.0), ref("core.normalise")],
+    network=ref("hexconv.resnet", channels=[8, 16, 32, 64], depths=[1, 1, 1, 1], pooling=["max", "centroid"]),
     losses={"direction": ref("core.smooth_l1", beta=0.5)},
     optimizer=ref("core.sgd", lr=1e-2, momentum=0.9),
     schedule=ref("core.cosine"),
     epochs=5,
-    batch_size=16,
+    batch_size=32,
     handlers=[on("EPOCH_COMPLETED", ref(print_best), every=1)],
 )
