@@ -89,7 +89,7 @@ def test_protons_are_those_of_full_simulation_bin_by_bin(name: str, camera: str)
     assert len(bins) >= 8
     far = [b for b in bins if abs(np.log(b[1])) > b[3] + b[2]]
     assert not far
-    assert abs(np.log(np.median([b[1] for b in bins]))) < LIMITS["proton"][name] / 1.5
+    assert abs(np.log(np.median([b[1] for b in bins]))) < LIMITS["proton"][name]
 
 
 @pytest.mark.parametrize(("primary", "limit"), [("gamma", 15.0), ("proton", 35.0)])
