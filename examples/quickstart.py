@@ -25,7 +25,7 @@ experiment = Experiment(
     balance=ref("core.fixed_weights", weights={"particle": 1.0, "energy": 1.0, "direction": 1.0}),
     optimizer=ref("core.adamw", lr=4e-3),
     schedule=ref("core.one_cycle"),
-    epochs=8,
+    epochs=12,
     batch_size=128,
     handlers=[ref("core.tensorboard")],
     reports=[ref("core.html")],
