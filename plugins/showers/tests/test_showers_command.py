@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,28 @@ from conftest import SIZES
 from conftest import SMALL
 from conftest import Showers
 from conftest import contents
+from conftest import small
 
+from gammalearn_showers.production import Production
 from gammalearn_showers.progress import ShowerProgress
 from gammalearn_showers.work import Progress
+from gammalearn_showers.work import Task
+from gammalearn_showers.workers import WorkerError
+from gammalearn_showers.workers import _Crew
 
 FIRST = "gamma_run00001.dl1.h5"
 
 
-def begin(folder: Path, *more: str) -> subprocess.Popen[str]:
+def begin(folder: Path, *more: str, start_new_session: bool = False) -> subprocess.Popen[str]:
     """The command, running."""
-    command = [*COMMAND, "-o", str(folder), *SMALL, *SIZES, *more]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    return subprocess.Popen(
+        [*COMMAND, "-o", str(folder), *SMALL, *SIZES, *more],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        start_new_session=start_new_session,
+    )
 
 
 def wait_for(path: Path) -> None:
@@ -38,7 +50,7 @@ def wait_for(path: Path) -> None:
 def workers_of(pid: int) -> list[int]:
     """Processes that make files; Python's own tracker of resources ends by itself."""
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(p) for p in found if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
+    return [int(p) for p in found if alive(int(p)) and b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
 
 
 def alive(pid: int) -> bool:
@@ -100,6 +112,35 @@ def test_a_signal_stops_all_and_leaves_no_part_of_a_file(tmp_path: Path, number:
     assert not any(map(alive, workers))
     assert [n for n in contents(tmp_path) if n.endswith(".part")] == []
     assert len(contents(tmp_path)) < 4
+
+
+def test_a_signal_to_all_is_no_error_of_those_that_begin(tmp_path: Path) -> None:
+    process = begin(tmp_path, "--jobs", "2", start_new_session=True)
+    end = time.monotonic() + 60
+    while not (workers := workers_of(process.pid)):
+        assert time.monotonic() < end, "no process has begun"
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert told == "error: stopped by SIGINT; the same command goes on with the missing files\n"
+    assert not any(map(alive, workers))
+
+
+def test_a_process_that_is_gone_when_it_is_given_a_file_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("gammalearn_showers.workers.work", leave)
+    tasks = [Task(run=run, events=1, path=tmp_path / str(run), provenance={}) for run in (1, 2)]
+    with _Crew(small().production(), tasks, jobs=1) as crew:
+        ((connection, process),) = crew._workers.items()
+        process.join()
+        with pytest.raises(WorkerError, match="ended with exit code 0"):
+            crew._give(connection)
+
+
+def leave(connection: Connection, production: Production) -> None:
+    """What a process does that makes no file."""
 
 
 def test_a_process_that_is_killed_ends_the_command(tmp_path: Path) -> None:
@@ -176,6 +217,24 @@ def test_a_folder_that_cannot_be_made_is_an_error(showers: Showers, folder: str)
     done = showers("-o", folder, *SMALL)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: gammalearn showers: 1 problem\n  --output: {folder} ")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("-o", "~nobody-has-this-name/data"),
+        ("-o", "n" * 300),
+        ("--array", "n" * 300 + ".csv", "--show"),
+        ("--show", "~nobody-has-this-name/a.png"),
+        ("--show", "."),
+        ("-o", "data", "--events", "1" + "0" * 400, "--events-per-file", "1" + "0" * 400),
+    ],
+)
+def test_what_cannot_be_is_an_error_of_usage(showers: Showers, tmp_path: Path, wrong: tuple[str, ...]) -> None:
+    done = showers(*wrong, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "error: " in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_read_only_is_an_error(showers: Showers, tmp_path: Path) -> None:

@@ -146,6 +146,14 @@ def test_files_of_others_have_no_provenance(tmp_path: Path) -> None:
         read_provenance(tmp_path / "text.h5")
 
 
+@pytest.mark.parametrize("text", ["not JSON", "[1]", 5])
+def test_a_provenance_of_somebody_else_is_refused(tmp_path: Path, text: str | int) -> None:
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file.attrs["gammalearn_showers"] = text
+    with pytest.raises(DataError, match="is not of gammalearn-showers"):
+        read_provenance(tmp_path / "other.h5")
+
+
 def test_the_file_is_named_by_its_provenance_and_time(tmp_path: Path) -> None:
     with h5py.File(write(tmp_path / "a.h5", block())) as one, h5py.File(write(tmp_path / "b.h5", obs_id=8)) as two:
         assert one.attrs["CTA PRODUCT ID"] != two.attrs["CTA PRODUCT ID"]

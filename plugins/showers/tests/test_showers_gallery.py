@@ -68,6 +68,11 @@ def test_a_gallery_that_cannot_be_written_is_an_error(simulator: Simulator, tmp_
     assert list(tmp_path.iterdir()) == [tmp_path / "g.png"]
 
 
+def test_a_name_that_is_too_long_for_the_disk_is_an_error(simulator: Simulator, tmp_path: Path) -> None:
+    with pytest.raises(GammalearnError, match="File name too long"):
+        draw_gallery(tmp_path / f"{'n' * 300}.png", simulator, count=1)
+
+
 @pytest.mark.parametrize("name", [n for n in camera_names() if not telescope_type(n).camera.hexagonal])
 def test_squares_are_drawn_as_large_as_they_are(name: str) -> None:
     kind = telescope_type(name)

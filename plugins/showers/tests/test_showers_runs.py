@@ -123,6 +123,12 @@ def test_numbers_that_are_none_are_refused(value: float) -> None:
     assert problem.where == "zenith"
 
 
+def test_no_pointing_is_beyond_the_zenith() -> None:
+    alt, az = small(zenith=0, azimuth=90).production().pointing
+    assert np.pi / 2 - 2e-7 < float(alt) <= np.pi / 2, "astropy would refuse it"
+    assert az == np.float32(np.pi / 2)
+
+
 def test_an_unknown_primary_is_refused() -> None:
     with pytest.raises(ValueError, match="muon"):
         attrs.evolve(small().production(), primary="muon")

@@ -160,6 +160,9 @@ def _text(value: float) -> str:
 def _energy_problems(energies: tuple[float, float] | None) -> Iterator[Problem]:
     if energies is None:
         return
+    if len(energies) != 2:
+        yield Problem("energy_range", f"must be the least and the greatest energy, got {len(energies)} numbers")
+        return
     least, most = energies
     wrong = [p for e in energies for p in within("energy_range", e, *ENERGIES, "TeV")]
     yield from wrong

@@ -107,7 +107,13 @@ class ShowerStream:
         self._columns = (columns,) if isinstance(columns, str) else tuple(columns)
         self._level = level
         thrown = productions(
-            particles, same, each, channels=self._channels, columns=self._columns, events_per_file=events_per_file
+            particles,
+            same,
+            each,
+            channels=self._channels,
+            columns=self._columns,
+            events_per_file=events_per_file,
+            buffer_mb=buffer_mb,
         )
         self._array = next(iter(thrown)).subarray
         self._kinds = chosen_cameras(self._array, cameras, mono=level == "telescope")

@@ -24,6 +24,8 @@ from gammalearn_showers.stream_index import SHARED
 
 COLUMNS = (*(column.name for column in MEASURED), *SHARED, "tel_id", "pointing_alt", "pointing_az")
 """What may go with an image."""
+LARGEST_BUFFER = 1e9
+"""In MB; no machine has as much."""
 
 
 def productions(
@@ -34,6 +36,7 @@ def productions(
     channels: Sequence[str],
     columns: Sequence[str],
     events_per_file: int,
+    buffer_mb: float,
 ) -> dict[Production, int]:
     """The productions of all particles, and events of each.
 
@@ -44,7 +47,7 @@ def productions(
         Parameters of all particles.
     each : mapping of str to value
         Parameters that may be mappings by particle.
-    channels, columns, events_per_file
+    channels, columns, events_per_file, buffer_mb
         Checked too, so that all is told together.
 
     Raises
@@ -52,7 +55,9 @@ def productions(
     SettingsError
         Anything is wrong.
     """
-    problems = list(_own_problems(particles, each, channels, columns, events_per_file))
+    problems = list(_own_problems(particles, each, channels, columns))
+    problems += within("events_per_file", events_per_file, 1)
+    problems += within("buffer_mb", buffer_mb, 0.0, LARGEST_BUFFER, "MB")
     made: dict[Production, int] = {}
     for particle, events in particles.items():
         try:
@@ -78,7 +83,6 @@ def _own_problems(
     each: Mapping[str, object],
     channels: Sequence[str],
     columns: Sequence[str],
-    events_per_file: int,
 ) -> Iterator[Problem]:
     if not particles:
         yield Problem("particles", "there is none", "particles={'gamma': 2000, 'proton': 2000}")
@@ -88,7 +92,6 @@ def _own_problems(
         for particle in value if isinstance(value, Mapping) else ():
             if particle not in particles:
                 yield Problem(name, f"{particle!r} is not among the particles", suggest(particle, particles))
-    yield from within("events_per_file", events_per_file, 1)
     for name in channels:
         if name not in CHANNELS:
             yield Problem("channels", f"there is no channel {name!r}", suggest(name, CHANNELS))
@@ -110,6 +113,8 @@ def chosen_cameras(array: Subarray, names: str | Sequence[str] | None, *, mono: 
         A name means nothing here, or a mono network would be given several cameras.
     """
     wanted = [names] if isinstance(names, str) else names
+    if wanted is not None and not wanted:
+        raise SettingsError([Problem("cameras", "there is none", "leave it out for all")])
     known = [n for t in array.types for n in (t.camera.name, t.size_type, t.name)]
     unknown = [n for n in wanted or () if n.casefold() not in (k.casefold() for k in known)]
     if unknown:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 GRACE = 3.0
 """Seconds that a process has to throw away what it was at."""
+IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""Signals that reach every process of a terminal or job, though it is the command that decides."""
 
 
 @frozen(kw_only=True)
@@ -60,9 +62,8 @@ class Failed:
 
 def work(connection: Connection, production: Production) -> None:
     """Make the files that are asked for, until the other end is closed."""
-    # Signals reach every process of a terminal, but it is the command that decides.
-    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_die_with_command, daemon=True).start()
     try:
         _make_all(connection, production)
@@ -109,4 +110,4 @@ def _make_all(connection: Connection, production: Production) -> None:
         connection.send(Progress(task.run, showers, task.events, True))
 
 
-__all__ = ["GRACE", "Failed", "Progress", "Started", "Task", "work"]
+__all__ = ["GRACE", "IGNORED", "Failed", "Progress", "Started", "Task", "work"]

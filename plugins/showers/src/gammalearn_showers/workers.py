@@ -1,8 +1,8 @@
 """Files made by several processes.
 
 Threads do not scale: too much of a shower is under the interpreter's lock (two threads were 0.9 times as fast as one).
-A worker notices that its pipe is closed when it next
-tells its progress, throws away the file it is at, and ends; so no process outlives the command, even if that is killed.
+A worker notices that its pipe is closed when it next tells its progress, throws away the file it is at, and ends; so
+no process outlives the command, even if that is killed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -22,6 +25,7 @@ from typing import Any
 
 from gammalearn_core import GammalearnError
 from gammalearn_showers.work import GRACE
+from gammalearn_showers.work import IGNORED
 from gammalearn_showers.work import Failed
 from gammalearn_showers.work import Progress
 from gammalearn_showers.work import Started
@@ -76,7 +80,6 @@ class _Crew:
         self._jobs = min(jobs, len(tasks))
         self._workers: dict[Connection, SpawnProcess] = {}
         self._writing: set[Connection] = set()
-        self._idle: list[Connection] = []
 
     def __enter__(self) -> _Crew:
         if self._tasks:
@@ -133,7 +136,8 @@ class _Crew:
     def _hire(self) -> None:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=work, args=(theirs, self._production), daemon=True)
-        process.start()
+        with _signals_blocked():
+            process.start()
         theirs.close()
         self._workers[ours] = process
         self._give(ours)
@@ -141,7 +145,10 @@ class _Crew:
     def _give(self, connection: Connection) -> None:
         """The next file to a worker, or its leave."""
         if self._tasks:
-            connection.send(self._tasks.pop())
+            try:
+                connection.send(self._tasks.pop())
+            except OSError:
+                raise self._lost(connection) from None
             return
         process = self._workers.pop(connection)
         connection.close()
@@ -151,13 +158,29 @@ class _Crew:
         try:
             message: Started | Progress | Failed = connection.recv()
         except (EOFError, OSError):
-            process = self._workers[connection]
-            process.join(GRACE)
-            raise WorkerError(
-                f"a process that made files ended with exit code {process.exitcode}, as if it had been killed\n"
-                "    if there is little memory left, try fewer --jobs; the same command goes on"
-            ) from None
+            raise self._lost(connection) from None
         return message
+
+    def _lost(self, connection: Connection) -> WorkerError:
+        """What is said of a process that is no longer there."""
+        process = self._workers[connection]
+        process.join(GRACE)
+        return WorkerError(
+            f"a process that made files ended with exit code {process.exitcode}, as if it had been killed\n"
+            "    if there is little memory left, try fewer --jobs; the same command goes on"
+        )
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Processes that start in this context never hear of signals that `work` ignores, also before it does."""
+    # The first process brings Python's tracker of resources along, whose start would unblock signals.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Signals:
