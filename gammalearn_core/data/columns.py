@@ -1,4 +1,4 @@
-"""Columns of ctapipe tables, decoded: fixed point undone, units made ours.
+"""Columns of the field's HDF5 tables, decoded: fixed point undone, units made ours.
 
 h5py hands attributes over as bytes. That matters: some attributes of these tables are Python pickles, which PyTables
 would execute when it reads them.
@@ -6,26 +6,30 @@ would execute when it reads them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import h5py
 import numpy as np
+from attrs import frozen
 from numpy.typing import NDArray
 
 from gammalearn_core.errors import DataError
 
 UNITS = {
-    "TeV": ("TeV", 1.0),
-    "GeV": ("TeV", 1e-3),
-    "deg": ("deg", 1.0),
-    "rad": ("deg", 180.0 / np.pi),
-    "m": ("m", 1.0),
-    "cm": ("m", 1e-2),
-    "km": ("m", 1e3),
-    "m2": ("m2", 1.0),
-    "cm2": ("m2", 1e-4),
+    "TeV": 1.0,
+    "GeV": 1e-3,
+    "deg": 1.0,
+    "rad": 180.0 / np.pi,
+    "m": 1.0,
+    "cm": 1e-2,
+    "mm": 1e-3,
+    "km": 1e3,
+    "m2": 1.0,
+    "cm2": 1e-4,
+    "mm2": 1e-6,
 }
-"""Units of files, and what turns them into ours. Others are left as they are."""
+"""What turns units of files into ours: TeV, deg, m, m². Others are left as they are."""
 FACTS = (
     "UNIT",
     "TRANSFORM",
@@ -35,8 +39,11 @@ FACTS = (
     "NAN_VALUE",
     "POSINF_VALUE",
     "NEGINF_VALUE",
+    "TIME_FORMAT",
+    "TIME_SCALE",
 )
 """Attributes of a column that are looked at."""
+_SPECIAL = (("NAN_VALUE", np.nan), ("POSINF_VALUE", np.inf), ("NEGINF_VALUE", -np.inf))
 
 
 def label(dataset: h5py.Dataset) -> str:
@@ -52,9 +59,23 @@ def read_column(dataset: h5py.Dataset, name: str) -> NDArray[Any]:
     DataError
         There is no such column, or the table is damaged.
     """
-    if name not in (dataset.dtype.names or ()):
-        raise DataError(f"{label(dataset)} has no column {name!r}")
-    return decode(dataset, name, read_rows(dataset, slice(None), [name])[name])
+    return read_columns(dataset, [name])[name]
+
+
+def read_columns(dataset: h5py.Dataset, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Whole columns in our units; the table is read once, since HDF5 decompresses all columns of a chunk to read one.
+
+    Raises
+    ------
+    DataError
+        There is no such column, or the table is damaged.
+    """
+    wanted = list(names)
+    missing = [n for n in wanted if n not in (dataset.dtype.names or ())]
+    if missing:
+        raise DataError(f"{label(dataset)} has no column {missing[0]!r}")
+    rows = read_rows(dataset, slice(None), wanted)
+    return {n: decoder(dataset, n)(rows[n]) for n in wanted}
 
 
 def read_rows(dataset: h5py.Dataset, rows: slice, names: list[str] | None = None) -> NDArray[Any]:
@@ -67,47 +88,105 @@ def read_rows(dataset: h5py.Dataset, rows: slice, names: list[str] | None = None
     """
     try:
         return np.asarray((dataset if names is None else dataset.fields(names))[rows])
-    except (OSError, RuntimeError) as error:
-        start, stop, _ = rows.indices(len(dataset))
-        raise DataError(
-            f"{label(dataset)}, rows {start} to {stop}: the data are damaged ({_reason(error)});"
-            " copy the file again, or leave it out"
-        ) from error
+    except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
+        raise damaged(label(dataset), *rows.indices(len(dataset))[:2], error) from error
+
+
+def damaged(where: str, start: int, stop: int, error: Exception | str) -> DataError:
+    """What is said of rows that cannot be read."""
+    reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return DataError(
+        f"{where}, rows {start} to {stop}: the data are damaged ({reason});"
+        " copy the file again, leave it out, or set on_corrupt='skip'"
+    )
+
+
+@frozen(kw_only=True)
+class Decoder:
+    """What turns stored values of a column into physical ones in our units."""
+
+    factor: float = 1.0
+    scale: float | None = None
+    """Of fixed-point columns: what was stored is ``value * scale + offset``."""
+    offset: float = 0.0
+    dtype: str = "float32"
+    special: tuple[tuple[int, float], ...] = ()
+    """Codes of NaN and the infinities in fixed-point columns."""
+
+    @property
+    def trivial(self) -> bool:
+        """Whether values are stored as they are."""
+        return self.scale is None and self.factor == 1.0
+
+    def __call__(self, stored: NDArray[Any]) -> NDArray[Any]:
+        values = stored if self.scale is None else self._from_fixed_point(stored, self.scale)
+        return values if self.factor == 1.0 else values * self.factor
+
+    def _from_fixed_point(self, stored: NDArray[Any], scale: float) -> NDArray[Any]:
+        dtype = np.dtype(self.dtype)
+        values: NDArray[Any] = (stored.astype(dtype) - dtype.type(self.offset)) / dtype.type(scale)
+        for code, value in self.special:
+            values[stored == code] = value
+        return values
+
+
+def decoder(dataset: h5py.Dataset, name: str) -> Decoder:
+    """How a column is decoded.
+
+    Raises
+    ------
+    DataError
+        Its attributes make no sense.
+    """
+    facts = column_facts(dataset, name)
+    factor = UNITS.get(str(facts.get("UNIT", "")), 1.0)
+    if facts.get("TRANSFORM") != "fixed_point" and "TRANSFORM_SCALE" not in facts:
+        return Decoder(factor=factor)
+    try:
+        made = Decoder(
+            factor=factor,
+            scale=float(facts["TRANSFORM_SCALE"]),
+            offset=float(facts.get("TRANSFORM_OFFSET", 0)),
+            dtype=np.dtype(str(facts.get("TRANSFORM_DTYPE", "float32"))).str,
+            special=tuple((int(facts[key]), value) for key, value in _SPECIAL if key in facts),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{label(dataset)}, column {name!r}: its fixed-point attributes make no sense") from error
+    if not made.scale or not np.isfinite([made.scale, made.offset]).all() or np.dtype(made.dtype).kind != "f":
+        raise DataError(f"{label(dataset)}, column {name!r}: its fixed-point attributes make no sense")
+    return made
 
 
 def decode(dataset: h5py.Dataset, name: str, stored: NDArray[Any]) -> NDArray[Any]:
     """Stored values of a column, as physical values in our units."""
-    facts = column_facts(dataset, name)
-    values = _undo_fixed_point(stored, facts) if facts.get("TRANSFORM") == "fixed_point" else stored
-    _, factor = UNITS.get(facts.get("UNIT", ""), ("", 1.0))
-    return values if factor == 1.0 else values * factor
+    return decoder(dataset, name)(stored)
 
 
 def column_facts(dataset: h5py.Dataset, name: str) -> dict[str, Any]:
-    """What ``CTAFIELD_<position>_<KEY>`` attributes say of a column, by key."""
-    position = (dataset.dtype.names or ()).index(name)
-    attributes = {key: f"CTAFIELD_{position}_{key}" for key in FACTS}
-    return {key: text(dataset.attrs[a]) for key, a in attributes.items() if a in dataset.attrs}
+    """What attributes say of a column, by key.
+
+    They are called ``CTAFIELD_<position>_<KEY>``, where ``CTAFIELD_<position>_NAME`` names the column; before data
+    model v4 ``<column>_<KEY>``.
+    """
+    attributes = dataset.attrs
+    prefixes = [f"CTAFIELD_{_position(dataset, name)}_", f"{name}_"]
+    return {k: text(attributes[p + k]) for p in reversed(prefixes) for k in FACTS if p + k in attributes}
+
+
+def _position(dataset: h5py.Dataset, name: str) -> int:
+    names = dataset.dtype.names or ()
+    position = names.index(name)
+    called = str(text(dataset.attrs.get(f"CTAFIELD_{position}_NAME", name)))
+    # Some attributes leave out the prefix that the column has.
+    if name == called or name.endswith(f"_{called}"):
+        return position
+    others = (i for i in range(len(names)) if text(dataset.attrs.get(f"CTAFIELD_{i}_NAME", "")) == name)
+    return next(others, -1)
 
 
 def text(value: Any) -> Any:
     """Bytes as text, anything else as it is."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-
-def _undo_fixed_point(stored: NDArray[Any], facts: dict[str, Any]) -> NDArray[Any]:
-    dtype = np.dtype(str(facts.get("TRANSFORM_DTYPE", "float32")))
-    values: NDArray[Any] = (stored.astype(dtype) - dtype.type(facts.get("TRANSFORM_OFFSET", 0))) / dtype.type(
-        facts["TRANSFORM_SCALE"]
-    )
-    for key, special in (("NAN_VALUE", np.nan), ("POSINF_VALUE", np.inf), ("NEGINF_VALUE", -np.inf)):
-        if key in facts:
-            values[stored == facts[key]] = special
-    return values
-
-
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
 
 
 def match(keys: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -126,11 +205,37 @@ def match(keys: NDArray[np.int64], among: NDArray[np.int64]) -> NDArray[np.int64
     """
     if not len(keys) or not len(among):
         return np.full(len(keys), -1, dtype=np.int64)
-    _, inverse = np.unique(np.concatenate([among, keys]), axis=0, return_inverse=True)
-    inverse = inverse.reshape(-1)
-    found = np.full(inverse.max() + 1, -1, dtype=np.int64)
-    found[inverse[: len(among)]] = np.arange(len(among))
-    return found[inverse[len(among) :]]
+    if len(keys) == len(among) and np.array_equal(keys, among):
+        return np.arange(len(keys))
+    codes, known = _codes(keys, among)
+    order = np.argsort(known, kind="stable")
+    place = np.minimum(np.searchsorted(known, codes, sorter=order), len(known) - 1)
+    rows: NDArray[np.int64] = order[place]
+    return np.where(known[rows] == codes, rows, -1)
 
 
-__all__ = ["column_facts", "decode", "label", "match", "read_column", "read_rows", "text"]
+def _codes(keys: NDArray[np.int64], among: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """One number for each row of the two, equal where the rows are."""
+    both = np.concatenate([among, keys])
+    code = np.zeros(len(both), dtype=np.int64)
+    for column in both.T:
+        # The numbers so far are below the number of rows, as the column's are: their pairs fit in 64 bits.
+        _, ranks = np.unique(column, return_inverse=True)
+        _, code = np.unique(code * (int(ranks.max()) + 1) + ranks.reshape(-1), return_inverse=True)
+        code = code.reshape(-1)
+    return code[len(among) :], code[: len(among)]
+
+
+__all__ = [
+    "Decoder",
+    "column_facts",
+    "damaged",
+    "decode",
+    "decoder",
+    "label",
+    "match",
+    "read_column",
+    "read_columns",
+    "read_rows",
+    "text",
+]

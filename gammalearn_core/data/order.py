@@ -1,11 +1,21 @@
-"""The order of samples: a pure function of (seed, epoch), the same for any number of workers, threads and ranks."""
+"""The order of samples: a pure function of (seed, epoch), the same for any number of workers, threads and ranks.
+
+A set that fits in memory is permuted as a whole. A larger one is read in *windows*: its blocks, which are cheap to read
+together, are permuted and laid out in several lanes, and the rows of a window of each lane are permuted. Every step
+takes rows of all lanes, and of each group (kind of particle) as many as chance has it, since files hold one kind.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+LANES = 8
+"""Number of lanes of a group. Ranks share them, so that each reads its own blocks: a divisor of it is best."""
 
 
 def derived_seed(*words: int | str) -> int:
@@ -30,4 +40,133 @@ def batches(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-__all__ = ["batches", "derived_seed", "shuffled"]
+class Order:
+    """The order of rows, epoch by epoch, for steps of a batch.
+
+    Parameters
+    ----------
+    rows : array of int, (n,)
+        Rows to be ordered, ascending.
+    blocks : array of int
+        First row of each block of the source, and the number of its rows.
+    groups : array of int, (number of blocks,), optional
+        Kind of particle of each block, numbered from 0.
+    capacity : int
+        Rows of the source that stay in memory.
+    size : int
+        Samples of a step.
+    seed : int
+
+    Examples
+    --------
+    >>> order = Order(np.arange(6), np.array([0, 3, 6]), capacity=6, size=4, seed=1)
+    >>> [len(step) for step in order.steps(epoch=0)], sorted(np.concatenate(list(order.steps(epoch=0))).tolist())
+    ([4, 2], [0, 1, 2, 3, 4, 5])
+    """
+
+    def __init__(
+        self,
+        rows: NDArray[np.int64],
+        blocks: NDArray[np.int64],
+        groups: NDArray[np.int64] | None = None,
+        *,
+        capacity: int,
+        size: int,
+        seed: int,
+    ) -> None:
+        self._rows = rows
+        self._size = size
+        self._seed = seed
+        self.whole = capacity >= int(blocks[-1])
+        """Whether the set is permuted as a whole, since it fits in memory."""
+        if self.whole:
+            return
+        bounds = np.searchsorted(rows, blocks)
+        used = np.flatnonzero(np.diff(bounds))
+        self._start, self._length = bounds[:-1][used], np.diff(bounds)[used]
+        groups = np.zeros(len(blocks) - 1, dtype=np.int64) if groups is None else groups
+        _, group = np.unique(groups[used], return_inverse=True)
+        self._blocks_of = [np.flatnonzero(group == g) for g in range(int(group.max(initial=-1)) + 1)]
+        # Half of the memory, so that the blocks of a window are still there when its last row is read.
+        window = capacity / 2 * len(rows) / int(blocks[-1]) / max(1, len(self._blocks_of) * LANES)
+        self._window = max(1, int(window))
+
+    def __len__(self) -> int:
+        """Number of steps of an epoch; the last may be smaller."""
+        return max(1, -(-len(self._rows) // self._size))
+
+    def steps(self, epoch: int, start: int = 0, *, rank: int = 0, world: int = 1) -> Iterator[NDArray[np.int64]]:
+        """Rows of the steps of an epoch, from step ``start`` on; those of one rank, if there are several.
+
+        The steps of all ranks together are those of a single one.
+        """
+        if self.whole:
+            parts = batches(shuffled(self._rows, seed=self._seed, epoch=epoch), self._size)[start:]
+            yield from (part[rank::world] for part in parts)
+            return
+        groups = [self._group(epoch, number) for number in range(len(self._blocks_of))]
+        labels = self._labels(epoch, groups)
+        done = np.bincount(labels[: start * self._size], minlength=len(groups))
+        for step in range(start, len(self)):
+            chosen = labels[step * self._size : (step + 1) * self._size]
+            rows = np.full(len(chosen), -1, dtype=np.int64)
+            for number, group in enumerate(groups):
+                here = np.flatnonzero(chosen == number)
+                rows[here] = group.take(int(done[number]), len(here), rank=rank, world=world)
+                done[number] += len(here)
+            yield self._rows[rows[rows >= 0]]
+
+    def _group(self, epoch: int, number: int) -> _Group:
+        seed = derived_seed(self._seed, "blocks", epoch, number)
+        blocks = np.random.default_rng(seed).permutation(self._blocks_of[number])
+        return _Group(self._start[blocks], self._length[blocks], window=self._window, seed=seed)
+
+    def _labels(self, epoch: int, groups: Sequence[_Group]) -> NDArray[np.uint8]:
+        """Group of each sample of the epoch."""
+        labels = np.repeat(np.arange(len(groups), dtype=np.uint8), [len(g) for g in groups])
+        if len(groups) > 1:
+            np.random.default_rng(derived_seed(self._seed, "groups", epoch)).shuffle(labels)
+        return labels
+
+
+class _Group:
+    """Rows of one kind in blocks, laid out in lanes: each lane has about the same number, one after the other."""
+
+    def __init__(self, start: NDArray[np.int64], length: NDArray[np.int64], *, window: int, seed: int) -> None:
+        self._start = start
+        self._ends = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
+        self._window = window
+        self._seed = seed
+        self._windows: dict[int, tuple[int, NDArray[np.int64]]] = {}
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def take(self, done: int, count: int, *, rank: int, world: int) -> NDArray[np.int64]:
+        """The next ``count`` samples after ``done``, of each lane in turn; -1 for those of other ranks."""
+        lane, place = (done + np.arange(count)) % LANES, (done + np.arange(count)) // LANES
+        found = np.full(count, -1, dtype=np.int64)
+        for number in range(rank, LANES, world):
+            here = np.flatnonzero(lane == number)
+            for window in np.unique(place[here] // self._window):
+                rows = self._rows_of(number, int(window))
+                mine = here[place[here] // self._window == window]
+                found[mine] = rows[place[mine] % self._window]
+        return found
+
+    def _rows_of(self, lane: int, window: int) -> NDArray[np.int64]:
+        """Rows of a window of a lane, in their order. The latest of each lane is kept."""
+        known = self._windows.get(lane)
+        if known is None or known[0] != window:
+            share, more = divmod(len(self), LANES)
+            first = lane * share + min(lane, more)
+            last = first + share + (lane < more)
+            places = np.arange(first + window * self._window, min(first + (window + 1) * self._window, last))
+            block = np.searchsorted(self._ends, places, side="right") - 1
+            rows = self._start[block] + places - self._ends[block]
+            random = np.random.default_rng(derived_seed(self._seed, "window", lane, window))
+            known = self._windows[lane] = window, random.permutation(rows)
+        return known[1]
+
+
+__all__ = ["LANES", "Order", "batches", "derived_seed", "shuffled"]

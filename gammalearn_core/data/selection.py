@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 import numpy as np
 import torch
+from attrs import field
 from attrs import frozen
 from numpy.typing import NDArray
 
@@ -14,9 +16,12 @@ from gammalearn_core.data.batch import Batch
 from gammalearn_core.data.source import EventSource
 from gammalearn_core.data.specs import InputSpec
 from gammalearn_core.data.table import EventTable
+from gammalearn_core.data.truth import PRIMARY
+from gammalearn_core.data.truth import labelled
 from gammalearn_core.errors import DataError
 
-Cut = tuple[str, str, Callable[[EventTable], NDArray[np.bool_]]]
+Filter = Callable[[EventTable], NDArray[np.bool_]]
+Cut = tuple[str, str, Filter]
 """Name, scope (``image`` or ``event``) and function."""
 
 
@@ -28,6 +33,8 @@ class CutCount:
     scope: str
     before: int
     after: int
+    by_primary: Mapping[int, tuple[int, int]] = field(factory=dict)
+    """The same by number of the primary, -1 for events of a source without truth; empty for observed data."""
 
 
 class Selected:
@@ -50,7 +57,7 @@ class Selected:
         for name, scope, function in sorted(cuts, key=lambda c: c[1] != "image"):
             target = table.images if scope == "image" else table
             keep = _checked(function(target), name, len(target))
-            self.counts.append(CutCount(name=name, scope=scope, before=len(target), after=int(np.count_nonzero(keep))))
+            self.counts.append(_counted(name, scope, keep, _primaries(table, scope)))
             if scope == "image" and table.images is not table:
                 table, events = self._cut_images(table, keep, rows)
             else:
@@ -71,12 +78,14 @@ class Selected:
         return self._source.inputs
 
     @property
-    def blocks(self) -> list[NDArray[np.int64]]:
+    def blocks(self) -> NDArray[np.int64]:
         """Blocks of the source, in the new row numbers."""
-        new = np.full(len(self._source.events), -1, dtype=np.int64)
-        new[self._rows] = np.arange(len(self._rows))
-        blocks = (new[block] for block in self._source.blocks)
-        return [b[b >= 0] for b in blocks if (b >= 0).any()]
+        return np.unique(np.append(np.searchsorted(self._rows, self._source.blocks), len(self._rows)))
+
+    @property
+    def capacity(self) -> int:
+        """Rows that stay in memory: those of the source, less what is cut."""
+        return self._source.capacity * len(self._rows) // max(1, len(self._source.events))
 
     def read(self, rows: NDArray[np.int64]) -> Batch:
         """These rows, without images that were cut."""
@@ -112,6 +121,33 @@ class Selected:
         return keep
 
 
+def sparing(function: Filter, name: str) -> Filter:
+    """A cut on truth as it is made when one source has none: all of that source is kept."""
+    return lambda events: _checked(function(events), name, len(events)) | ~labelled(events)
+
+
+def _primaries(table: EventTable, scope: str) -> NDArray[np.int64] | None:
+    """Primary of each row that a cut sees, if there is truth."""
+    of_images = scope == "image" and table.images is not table
+    if of_images and PRIMARY in table.images:
+        return np.asarray(table.images[PRIMARY])
+    if PRIMARY not in table:
+        return None
+    primaries = np.asarray(table[PRIMARY])
+    return np.repeat(primaries, table.multiplicity) if of_images else primaries
+
+
+def _counted(name: str, scope: str, keep: NDArray[np.bool_], primaries: NDArray[np.int64] | None) -> CutCount:
+    after = int(np.count_nonzero(keep))
+    if primaries is None:
+        return CutCount(name=name, scope=scope, before=len(keep), after=after)
+    numbers, which = np.unique(primaries, return_inverse=True)
+    before = np.bincount(which, minlength=len(numbers)).tolist()
+    left = np.bincount(which[keep], minlength=len(numbers)).tolist()
+    found = {int(number): (b, a) for number, b, a in zip(numbers, before, left, strict=True)}
+    return CutCount(name=name, scope=scope, before=len(keep), after=after, by_primary=found)
+
+
 def _codes(rows: NDArray[np.int64], tel_id: NDArray[np.int64]) -> NDArray[np.int64]:
     """One number for a row of the source and a telescope, whose ``tel_id`` has 16 bits."""
     return (rows.astype(np.int64) << 16) | tel_id.astype(np.int64)
@@ -126,4 +162,4 @@ def _checked(keep: object, name: str, length: int) -> NDArray[np.bool_]:
     return mask
 
 
-__all__ = ["Cut", "CutCount", "Selected"]
+__all__ = ["Cut", "CutCount", "Selected", "sparing"]

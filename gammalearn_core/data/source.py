@@ -40,8 +40,12 @@ class EventSource(Protocol):
         """What `read` gives."""
 
     @property
-    def blocks(self) -> Sequence[NDArray[np.int64]]:
-        """Rows that are cheap to read together."""
+    def blocks(self) -> NDArray[np.int64]:
+        """First row of each block of rows that are cheap to read together, and the number of rows."""
+
+    @property
+    def capacity(self) -> int:
+        """Rows that stay in memory once they were read; all, if the whole set fits."""
 
     def read(self, rows: NDArray[np.int64]) -> Batch:
         """These samples, in this order; ``events`` of the batch has ``row`` and what targets may need."""
@@ -95,9 +99,16 @@ class Combined:
         return self._inputs
 
     @property
-    def blocks(self) -> list[NDArray[np.int64]]:
+    def blocks(self) -> NDArray[np.int64]:
         """Blocks of all sources."""
-        return [b + start for s, start in zip(self._sources, self._starts, strict=False) for b in s.blocks]
+        blocks = [s.blocks[:-1] + start for s, start in zip(self._sources, self._starts, strict=False)]
+        return np.append(np.concatenate(blocks), self._starts[-1])
+
+    @property
+    def capacity(self) -> int:
+        """Rows that stay in memory, if those of all sources are read in proportion."""
+        shares = [s.capacity / len(s.events) for s in self._sources if len(s.events)]
+        return int(min([1.0, *shares]) * len(self._events))
 
     def read(self, rows: NDArray[np.int64]) -> Batch:
         """These rows, in this order."""

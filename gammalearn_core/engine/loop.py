@@ -24,7 +24,7 @@ from gammalearn_core.engine.state import Progress
 from gammalearn_core.engine.state import restore
 from gammalearn_core.engine.state import state_of
 from gammalearn_core.engine.steps import evaluate_step
-from gammalearn_core.engine.steps import read
+from gammalearn_core.engine.steps import read_all
 from gammalearn_core.engine.steps import steps_per_epoch
 from gammalearn_core.engine.steps import train_step
 from gammalearn_core.engine.steps import training_batches
@@ -90,7 +90,7 @@ class Loop:
         """Metrics of a split."""
         rows = self.running.splits[split]
         chosen = batches(rows, self.running.settings.batch_size)
-        engine.run((read(self.running, r) for r in chosen), max_epochs=1, epoch_length=len(chosen))
+        engine.run(read_all(self.running, chosen), max_epochs=1, epoch_length=len(chosen))
         if self.running.stop.signal:
             raise stopped(self.running)
         return dict(engine.state.metrics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from attrs import define
@@ -12,6 +13,7 @@ from attrs import field
 from ignite.engine import Engine
 from torch import nn
 
+from gammalearn_core.data.order import Order
 from gammalearn_core.data.source import EventSource
 from gammalearn_core.data.truth import Truth
 from gammalearn_core.engine.build import Built
@@ -43,6 +45,8 @@ class RunningExperiment:
         The events that passed the cuts.
     splits : dict of str to array of int
         Rows of ``source`` of ``train``, ``validation`` and ``test``.
+    order : Order
+        The order of the training split, epoch by epoch.
     device : torch.device
     latest : dict of str to dict of str to float
         Newest metrics by split.
@@ -59,6 +63,7 @@ class RunningExperiment:
     source: EventSource
     truth: Truth
     splits: dict[str, NDArray[np.int64]]
+    order: Order
     device: torch.device
     stop: StopRequest
     trainer: Engine = field(init=False)
@@ -67,6 +72,7 @@ class RunningExperiment:
     latest: dict[str, dict[str, float]] = field(factory=dict)
     metric_names: list[str] = field(factory=list)
     handlers: list[Any] = field(factory=list)
+    readings: WeakSet[Any] = field(factory=WeakSet)
 
     @property
     def engines(self) -> dict[str, Engine]:
@@ -81,9 +87,12 @@ class RunningExperiment:
         return SummaryWriter(str(self.folder.tensorboard))
 
     def close(self) -> None:
-        """Close the writer, if there is one, and the files of the source."""
+        """Close the writer, if there is one, what is still reading, and the files of the source."""
         if "writer" in vars(self):
             self.writer.close()
+        for reading in list(self.readings):
+            if hasattr(reading, "close"):
+                reading.close()
         self.source.close()
 
 

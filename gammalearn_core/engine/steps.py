@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gammalearn_core.data.batch import Batch
-from gammalearn_core.data.order import batches
 from gammalearn_core.data.order import derived_seed
-from gammalearn_core.data.order import shuffled
+from gammalearn_core.engine.ahead import read_ahead
 from gammalearn_core.engine.components import Part
 from gammalearn_core.engine.contracts import checked_batch
 from gammalearn_core.engine.contracts import checked_losses
@@ -34,21 +35,23 @@ def training_batches(running: RunningExperiment) -> Iterator[Batch]:
 
     Which epoch and where in it follow from the trainer's iteration, so that a run can go on anywhere.
     """
-    rows = running.splits["train"]
-    size = running.settings.batch_size
     epoch, start = divmod(running.trainer.state.iteration, steps_per_epoch(running))
-    order = shuffled(rows, seed=running.settings.seed, epoch=epoch)
-    for chosen in batches(order, size)[start:]:
-        yield read(running, chosen)
+    return read_all(running, running.order.steps(epoch, start))
+
+
+def read_all(running: RunningExperiment, parts: Iterable[NDArray[np.int64]]) -> Iterator[Batch]:
+    """Batches of these rows with truth, on the device, read ahead as the settings say."""
+    made = read_ahead(parts, partial(_read, running), ahead=running.settings.read_ahead)
+    running.readings.add(made)
+    return made
 
 
 def steps_per_epoch(running: RunningExperiment) -> int:
     """Steps of a training epoch; the last batch may be smaller."""
-    return max(1, -(-len(running.splits["train"]) // running.settings.batch_size))
+    return len(running.order)
 
 
-def read(running: RunningExperiment, rows: NDArray[np.int64]) -> Batch:
-    """A batch with truth, on the device."""
+def _read(running: RunningExperiment, rows: NDArray[np.int64]) -> Batch:
     return running.truth.attach(running.source.read(rows)).to(running.device, non_blocking=True)
 
 
@@ -176,7 +179,7 @@ __all__ = [
     "apply",
     "evaluate_step",
     "forward",
-    "read",
+    "read_all",
     "sample_losses",
     "steps_per_epoch",
     "train_step",

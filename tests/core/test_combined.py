@@ -94,7 +94,7 @@ def test_whole_numbers_that_a_source_lacks_are_minus_one() -> None:
         """A source with few columns."""
 
         def __init__(self, inputs: InputSpec, events: EventTable) -> None:
-            self.inputs, self.events, self.blocks = inputs, events, [np.arange(2)]
+            self.inputs, self.events, self.blocks, self.capacity = inputs, events, np.array([0, 2]), 2
 
         def read(self, rows: NDArray[np.int64]) -> Batch:
             raise NotImplementedError
@@ -138,9 +138,11 @@ def test_no_rows_give_an_empty_batch(pair: Callable[..., Combined], level: str) 
     assert (len(batch), batch.n_images, batch.events["domain"].tolist()) == (0, 0, [])
 
 
-def test_blocks_hold_every_row_once(pair: Callable[..., Combined]) -> None:
+def test_blocks_and_capacity_are_those_of_all_sources(pair: Callable[..., Combined]) -> None:
     source = pair(level="subarray")
-    assert sorted(np.concatenate(source.blocks).tolist()) == list(range(len(source.events)))
+    assert (source.blocks[0], source.blocks[-1]) == (0, len(source.events))
+    assert (np.diff(source.blocks) > 0).all()
+    assert source.capacity == len(source.events)
 
 
 def test_a_camera_that_two_sources_name_differently_is_one_camera(open_dl1: Open, whole: Whole) -> None:
@@ -197,5 +199,7 @@ def test_cuts_on_images_reach_every_source(pair: Callable[..., Combined], whole:
 
 def test_closing_closes_all_sources(open_dl1: Open) -> None:
     sources = {n: open_dl1("gamma_4lst_lasercal") for n in ("a", "b")}
-    Combined(sources, {"a": 1, "b": 1}).close()
-    assert not any(source.files[0].h5 for source in sources.values())
+    combined = Combined(sources, {"a": 1, "b": 1})
+    assert all(source._open_files._files for source in sources.values())
+    combined.close()
+    assert not any(source._open_files._files for source in sources.values())

@@ -23,10 +23,18 @@ SHOWER = "/simulation/event/subarray/shower"
 
 
 def message_of(open_dl1: Open, path: Path) -> str:
+    """What is said when a file is opened, its columns are named, and its images are read."""
     with pytest.raises(DataError) as caught:
-        open_dl1(path)
+        use(open_dl1, path)
     assert str(path) in str(caught.value)
     return str(caught.value)
+
+
+def use(open_dl1: Open, path: Path) -> None:
+    source = open_dl1(path)
+    for name in source.events.names:
+        _ = source.events[name]
+    source.read(np.arange(len(source.events)))
 
 
 def flip_a_byte(path: Path, table: str) -> None:
@@ -66,12 +74,15 @@ def test_an_empty_file_is_an_error(open_dl1: Open, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        (["/something"], "is HDF5, but not ctapipe DL1: it has no /dl1/event/telescope/images"),
+        (
+            ["/something"],
+            "is HDF5, but not DL1: it has neither /dl1/event/telescope/images (ctapipe)",
+        ),
         (["/dl1/event/telescope/parameters"], "has DL1 parameters but no images: run ctapipe-process"),
         (["/dl2/event"], "is a DL2 file without images"),
         (["/r1/event/telescope"], "has waveforms but no images: run ctapipe-process"),
         (["/r0/event/telescope"], "has waveforms but no images: run ctapipe-process"),
-        ([IMAGES], "is written in data model unknown; this reads v4 to v7"),
+        ([IMAGES], "is written in data model unknown; this reads v1 to v7"),
     ],
 )
 def test_other_hdf5_files_are_told_apart(open_dl1: Open, tmp_path: Path, groups: list[str], message: str) -> None:
@@ -82,11 +93,6 @@ def test_other_hdf5_files_are_told_apart(open_dl1: Open, tmp_path: Path, groups:
     assert message_of(open_dl1, path).startswith(f"{path} {message}")
 
 
-def test_lstchain_files_are_recognised(open_dl1: Open) -> None:
-    path = Path(__file__).parents[1] / "data" / "lstchain-0.12.3_dl1_gamma_4LST.h5"
-    assert message_of(open_dl1, path) == f"{path} is lstchain DL1, which this version does not read"
-
-
 def test_a_file_whose_images_were_left_out_is_recognised(copy_of: Copy, open_dl1: Open) -> None:
     path = copy_of("gamma_4lst_lasercal")
     with h5py.File(path, "r+") as file:
@@ -94,12 +100,12 @@ def test_a_file_whose_images_were_left_out_is_recognised(copy_of: Copy, open_dl1
     assert "has DL1 parameters but no images" in message_of(open_dl1, path)
 
 
-@pytest.mark.parametrize("version", ["v3.0.0", "v8.0.0", "v10.1.0", "x"])
+@pytest.mark.parametrize("version", ["v0.9.0", "v8.0.0", "v10.1.0", "x"])
 def test_an_unknown_data_model_is_refused(copy_of: Copy, open_dl1: Open, version: str) -> None:
     path = copy_of("gamma_4lst_lasercal")
     with h5py.File(path, "r+") as file:
         file.attrs["CTA PRODUCT DATA MODEL VERSION"] = version
-    assert f"is written in data model {version}; this reads v4 to v7" in message_of(open_dl1, path)
+    assert f"is written in data model {version}; this reads v1 to v7" in message_of(open_dl1, path)
 
 
 @pytest.mark.parametrize("version", ["v4.0.0", "v7.6.0"])
@@ -115,7 +121,7 @@ def test_a_flipped_byte_among_the_images_names_file_table_and_rows(copy_of: Copy
     flip_a_byte(path, f"{IMAGES}/tel_003")
     message = message_of(open_dl1, path)
     assert f"{path}, table {IMAGES}/tel_003, rows 0 to 2: the data are damaged" in message
-    assert "copy the file again, or leave it out" in message
+    assert "copy the file again, leave it out, or set on_corrupt='skip'" in message
 
 
 def test_a_flipped_byte_in_the_truth_names_file_and_table(copy_of: Copy, open_dl1: Open) -> None:
@@ -135,6 +141,36 @@ def test_only_the_rows_of_a_damaged_chunk_are_lost(copy_of: Copy) -> None:
         np.testing.assert_array_equal(read_rows(file[table], slice(1, 3), ["image"])["image"], rows["image"][1:])
         with pytest.raises(DataError, match="tel_001, rows 0 to 2: the data are damaged"):
             read_rows(file[table], slice(0, 2), ["image"])
+
+
+def test_damaged_images_are_left_out_if_that_is_wanted(
+    copy_of: Copy, open_dl1: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    flip_a_byte(path, f"{IMAGES}/tel_003")
+    source = open_dl1(path, on_corrupt="skip")
+    assert set(source.events["tel_id"].tolist()) == {1, 2, 4}
+    assert len(source.read(np.arange(len(source.events)))) == 8
+    assert f"left out: {path}, table {IMAGES}/tel_003, rows 0 to 2" in caplog.text
+
+
+@pytest.mark.parametrize("table", [SHOWER, "/dl1/event/subarray/trigger", "/dl1/event/telescope/parameters/tel_002"])
+def test_a_file_whose_events_are_damaged_is_left_out_if_that_is_wanted(
+    copy_of: Copy, open_dl1: Open, caplog: pytest.LogCaptureFixture, table: str
+) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    flip_a_byte(path, table)
+    source = open_dl1(path, "gamma_prod6_za40_4lst", on_corrupt="skip")
+    assert len(source.files) == 1
+    assert len(source.read(np.arange(len(source.events)))) == 3
+    assert f"left out: {path}, table {table}, rows 0 to" in caplog.text
+
+
+def test_if_nothing_is_left_that_is_an_error(open_dl1: Open, tmp_path: Path) -> None:
+    path = tmp_path / "text.h5"
+    path.write_text("not HDF5")
+    with pytest.raises(DataError, match="none of 1 files can be read"):
+        open_dl1(path, on_corrupt="skip")
 
 
 def test_an_event_that_is_simulated_twice_is_an_error(copy_of: Copy, open_dl1: Open) -> None:

@@ -14,6 +14,7 @@ import tables
 import torch
 from numpy.typing import NDArray
 
+from gammalearn_core import DataError
 from gammalearn_core.api import Batch
 from gammalearn_core.builtin.loaders.dl1 import DL1Source
 
@@ -23,6 +24,7 @@ Open = Callable[..., DL1Source]
 Whole = Callable[[DL1Source], Batch]
 
 IMAGES = "/dl1/event/telescope/images"
+PARAMETERS = "/dl1/event/telescope/parameters"
 SHOWER = "/simulation/event/subarray/shower"
 
 
@@ -139,21 +141,29 @@ def test_a_file_in_which_all_pixels_have_values_gives_no_warning(
     assert not caplog.records
 
 
-def test_invalid_images_are_left_out_with_a_warning(
+def test_images_that_are_marked_as_invalid_are_used_with_a_warning(
     copy_of: Copy, open_dl1: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = copy_of("gamma_4lst_lasercal")
     change(path, f"{IMAGES}/tel_001", is_valid=[1, 0, 1])
-    events = open_dl1(path, telescopes=[1]).events
-    assert events["event_id"].tolist() == [100, 104]
-    assert f"{path}: 1 images are left out, invalid or of calibration events" in caplog.text
+    source = open_dl1(path, telescopes=[1])
+    assert source.read(np.arange(3)).events["event_id"].tolist() == [100, 101, 104]
+    source.close()
+    assert f"{path}: 1 images are marked as not valid; they are used" in caplog.text
 
 
 def test_calibration_events_are_left_out(copy_of: Copy, open_dl1: Open, caplog: pytest.LogCaptureFixture) -> None:
     path = copy_of("gamma_4lst_lasercal")
     change(path, "/dl1/event/subarray/trigger", event_type=[32, 2, 32])
     assert open_dl1(path, level="subarray").events["event_id"].tolist() == [100, 104]
-    assert "4 images are left out" in caplog.text
+    assert f"{path}: 4 images of calibration events are left out" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [16, 17, 18, 32, 33, 255])
+def test_events_that_are_no_calibration_are_kept(copy_of: Copy, open_dl1: Open, kind: int) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    change(path, "/dl1/event/subarray/trigger", event_type=[32, kind, 2])
+    assert open_dl1(path, level="subarray").events["event_type"].tolist() == [32, kind]
 
 
 def test_images_without_a_trigger_are_kept(copy_of: Copy, open_dl1: Open) -> None:
@@ -234,27 +244,83 @@ def test_a_tiny_buffer_gives_the_same_images(open_dl1: Open, level: str) -> None
 
 
 def test_the_buffer_is_kept_to(open_dl1: Open, whole: Whole) -> None:
-    source = open_dl1("gamma_prod4_sst1m", buffer_mb=0.1)
+    source = open_dl1("gamma_prod4_sst1m", buffer_mb=0.3)
     whole(source)
-    cache = source._cache
-    assert sum(block.nbytes for block in cache._blocks.values()) == cache._bytes <= 100_000
+    (store,) = source._stores
+    assert 100_000 < store._pixels.nbytes <= 300_000
+    assert source.capacity < len(source.events)
+
+
+def test_all_stays_in_memory_if_it_fits(open_dl1: Open) -> None:
+    source = open_dl1("gamma_prod4_sst1m", "gamma_prod4_astri", level="subarray")
+    assert source.capacity == len(source.events)
+
+
+def test_what_fits_in_memory_is_decoded_once(open_dl1: Open, whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = open_dl1("gamma_prod4_sst1m")
+    first = whole(source)
+    monkeypatch.setattr(source._stores[0], "_fill", None)
+    assert torch.equal(whole(source).mono.pixels, first.mono.pixels)
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_threads_change_nothing(open_dl1: Open, whole: Whole, threads: int) -> None:
+    one, several = (open_dl1("gamma_prod4_sst1m", buffer_mb=0.5, threads=t) for t in (1, threads))
+    assert torch.equal(whole(one).mono.pixels, whole(several).mono.pixels)
 
 
 @pytest.mark.parametrize(("name", "level"), [("gamma_prod4_sst1m", "telescope"), ("gamma_test", "subarray")])
-def test_blocks_hold_every_row_once(open_dl1: Open, name: str, level: str) -> None:
+def test_blocks_follow_each_other(open_dl1: Open, name: str, level: str) -> None:
     source = open_dl1(name, level=level)
-    assert sorted(np.concatenate(source.blocks).tolist()) == list(range(len(source.events)))
+    assert (source.blocks[0], source.blocks[-1]) == (0, len(source.events))
+    assert (np.diff(source.blocks) > 0).all()
 
 
-def test_the_rows_of_a_block_are_of_one_table(open_dl1: Open) -> None:
+def test_small_tables_of_a_file_are_one_block(open_dl1: Open) -> None:
     source = open_dl1("gamma_prod4_sst1m", "gamma_prod4_sst1m")
-    assert len(source.blocks) == 132
-    for block in source.blocks:
-        assert len({(source.events["file"][row], source.events["tel_id"][row]) for row in block}) == 1
+    assert np.diff(source.blocks).tolist() == pytest.approx([64.5] * 4, abs=6)
+    assert source.blocks[2] == 129, "the second file begins a block"
 
 
-def test_files_are_closed_afterwards(open_dl1: Open) -> None:
+def test_files_are_closed_afterwards(open_dl1: Open, find: Find) -> None:
     source = open_dl1("gamma_4lst_lasercal")
-    assert source.files[0].h5
+    with source.files[0].open() as h5:
+        assert h5
     source.close()
-    assert not source.files[0].h5
+    assert not h5
+
+
+def test_few_files_are_open_at_once(copy_of: Copy, open_dl1: Open, whole: Whole) -> None:
+    source = open_dl1(*(copy_of("gamma_4lst_lasercal", f"{n}.h5") for n in range(5)))
+    source.close()
+    source._open_files._limit = 2
+    batch = whole(source)
+    assert len(batch) == 50
+    assert len(source._open_files._files) == 2
+    for n in range(1, 5):
+        assert torch.equal(batch.mono.pixels[:10], batch.mono.pixels[10 * n : 10 * n + 10])
+
+
+def test_ids_come_from_the_images_where_parameters_list_other_events(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        table = f"{PARAMETERS}/tel_001"
+        rewrite(file, table, file[table][:][::-1])
+    events = open_dl1(path, telescopes=[1]).events
+    assert events["event_id"].tolist() == [100, 101, 104]
+    original = open_dl1("gamma_4lst_lasercal", telescopes=[1]).events
+    np.testing.assert_array_equal(events["hillas_intensity"], original["hillas_intensity"])
+
+
+def test_ids_that_do_not_belong_to_the_images_are_an_error(copy_of: Copy, open_dl1: Open) -> None:
+    """The ids of the first and last chunk agree, so only reading shows it."""
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        table = f"{IMAGES}/tel_001"
+        rows, attributes = file[table][:], dict(file[table].attrs)
+        rows["event_id"][1] = 7
+        del file[table]
+        file.create_dataset(table, data=rows, chunks=(1,)).attrs.update(attributes)
+    source = open_dl1(path, telescopes=[1])
+    with pytest.raises(DataError, match="telescope 1: the tables of images and of parameters list other events from"):
+        source.read(np.arange(3))

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import pickle
+import subprocess
+import sys
+from itertools import pairwise
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
+from gammalearn_core.data.order import LANES
+from gammalearn_core.data.order import Order
 from gammalearn_core.data.order import batches
 from gammalearn_core.data.order import derived_seed
 from gammalearn_core.data.order import shuffled
 
 ROWS = np.arange(100, 200)
+FIRST = [2009, 5753, 7372, 1954, 4056, 788]
 
 
 def test_the_same_seed_and_epoch_give_the_same_order() -> None:
@@ -62,3 +72,99 @@ def test_batches_cover_all_rows_in_order_and_the_last_may_be_smaller() -> None:
 
 def test_no_rows_give_no_batch() -> None:
     assert batches(np.arange(0), 4) == []
+
+
+N = 10_007
+
+
+def large(capacity: int = 3000, *, seed: int = 3, size: int = 64) -> tuple[NDArray[np.int64], Order]:
+    """Rows of a set of two kinds in uneven blocks, a third of which were cut, that does not fit in memory."""
+    random = np.random.default_rng(0)
+    blocks = np.unique(np.concatenate([[0, N], random.integers(0, N, 300)]))
+    rows = np.flatnonzero(random.random(N) < 0.7)
+    return rows, Order(rows, blocks, blocks[:-1] > 6000, capacity=capacity, size=size, seed=seed)
+
+
+def test_a_set_that_fits_is_permuted_as_a_whole() -> None:
+    order = Order(ROWS, np.array([0, 150, 200]), capacity=200, size=30, seed=1)
+    assert order.whole
+    np.testing.assert_array_equal(np.concatenate(list(order.steps(2))), shuffled(ROWS, seed=1, epoch=2))
+
+
+def test_every_row_of_a_large_set_comes_once_an_epoch() -> None:
+    rows, order = large()
+    steps = list(order.steps(1))
+    assert not order.whole
+    np.testing.assert_array_equal(np.sort(np.concatenate(steps)), rows)
+    assert len(steps) == len(order) == -(-len(rows) // 64)
+    assert {len(step) for step in steps[:-1]} == {64}
+
+
+def test_each_epoch_and_seed_of_a_large_set_has_another_order() -> None:
+    firsts = [next(large(seed=seed)[1].steps(epoch)) for seed in (1, 2) for epoch in (0, 1)]
+    assert all(len(np.intersect1d(a, b)) < 8 for a, b in pairwise(firsts))
+
+
+@pytest.mark.parametrize("start", [1, 57, 108])
+def test_a_large_set_goes_on_at_any_step(start: int) -> None:
+    _, order = large()
+    for one, other in zip(list(order.steps(4))[start:], order.steps(4, start), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("capacity", [3000, 20_000])
+@pytest.mark.parametrize("world", [2, 4, 8])
+def test_the_steps_of_all_ranks_are_those_of_one(world: int, capacity: int) -> None:
+    _, order = large(capacity)
+    ranks = zip(*(order.steps(1, rank=rank, world=world) for rank in range(world)), strict=True)
+    for alone, together in zip(order.steps(1), ranks, strict=True):
+        np.testing.assert_array_equal(np.sort(np.concatenate(together)), np.sort(alone))
+        sizes = [len(part) for part in together]
+        assert max(sizes) - min(sizes) <= 2
+
+
+def test_each_rank_reads_its_own_blocks() -> None:
+    blocks = np.arange(0, 50_001, 50)
+    order = Order(np.arange(50_000), blocks, capacity=10_000, size=100, seed=1)
+    seen = [np.unique(np.concatenate(list(order.steps(0, rank=rank, world=2))) // 50) for rank in (0, 1)]
+    assert len(np.intersect1d(*seen)) <= LANES
+
+
+def test_the_kinds_are_mixed_as_chance_has_it() -> None:
+    """The spread of the share of one kind is that of drawing without looking, so files of one kind do no harm."""
+    rows, order = large()
+    share = np.mean(rows > 6000)
+    counts = [np.mean(step > 6000) for epoch in range(5) for step in list(order.steps(epoch))[:-1]]
+    assert np.std(counts) / np.sqrt(share * (1 - share) / 64) == pytest.approx(1, abs=0.1)
+
+
+def test_few_blocks_are_in_use_at_once() -> None:
+    """Half of the memory holds the windows, so a block that leaves it is not needed again."""
+    blocks = np.arange(0, 50_001, 50)
+    order = Order(np.arange(50_000), blocks, capacity=5000, size=100, seed=1)
+    last_used: dict[int, int] = {}
+    first_used: dict[int, int] = {}
+    for number, step in enumerate(order.steps(0)):
+        for block in np.unique(step // 50).tolist():
+            first_used.setdefault(block, number)
+            last_used[block] = number
+    live = [sum(first_used[b] <= n <= last_used[b] for b in first_used) for n in range(0, len(order), 20)]
+    assert max(live) * 50 <= 5000
+
+
+def test_the_order_of_a_large_set_is_that_of_the_first_release() -> None:
+    """A change here would change the order of every run that is resumed or reproduced."""
+    assert next(large()[1].steps(1))[:6].tolist() == FIRST
+
+
+def test_another_process_has_the_same_order() -> None:
+    code = "import pickle, sys; import numpy as np; order = pickle.load(sys.stdin.buffer);"
+    code += "sys.stdout.write(str(next(order.steps(1)).tolist()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=pickle.dumps(large()[1]),
+        capture_output=True,
+        check=True,
+        env=os.environ | {"PYTHONHASHSEED": "77"},
+    )
+    assert done.stdout.decode() == str(next(large()[1].steps(1)).tolist())

@@ -20,6 +20,7 @@ from gammalearn_core.builtin.loaders.dl1 import DL1Source
 from gammalearn_core.data.selection import Cut
 from gammalearn_core.data.selection import CutCount
 from gammalearn_core.data.selection import Selected
+from gammalearn_core.data.selection import sparing
 
 Open = Callable[..., DL1Source]
 Whole = Callable[..., Batch]
@@ -32,6 +33,7 @@ def at_least_two(events: EventTable) -> NDArray[np.bool_]:
 
 
 TWO: Cut = ("two", "event", at_least_two)
+TWO_TRIGGERS: Cut = ("two", "event", lambda events: np.asarray(events["multiplicity"] >= 2))
 
 
 class InMemory:
@@ -42,7 +44,8 @@ class InMemory:
         events = {"true_energy": np.array([0.5, 1.0, 2.0])}
         self.events = EventTable(events, 3, offsets=np.array([0, 2, 2, 3]), images=images)
         self.inputs = InputSpec(level="subarray", cameras={})
-        self.blocks = [np.array([0, 1]), np.array([2])]
+        self.blocks = np.array([0, 2, 3])
+        self.capacity = 3
 
     def read(self, rows: NDArray[np.int64]) -> Batch:
         parts = [np.arange(self.events.offsets[r], self.events.offsets[r + 1]) for r in rows]
@@ -144,8 +147,48 @@ def test_each_cut_is_counted(open_dl1: Open) -> None:
     selected = Selected(source, [TWO, BRIGHT])
     bright, two = selected.counts
     left = len(expected_pairs(source.events.images, 100))
-    assert bright == CutCount(name="bright", scope="image", before=129, after=left)
+    assert bright == CutCount(name="bright", scope="image", before=129, after=left, by_primary={0: (129, left)})
     assert (two.name, two.scope, two.after) == ("two", "event", len(selected.events))
+
+
+def test_a_cut_is_counted_by_particle(open_dl1: Open) -> None:
+    source = open_dl1("gamma_diffuse_prod6_run10", "proton_prod6_run1_v7", cameras="MST")
+    primary, bright = source.events["true_shower_primary_id"], source.events["hillas_intensity"] >= 100
+    (count,) = Selected(source, [BRIGHT]).counts
+    expected = {p: (int((primary == p).sum()), int((bright & (primary == p)).sum())) for p in (0, 101)}
+    assert count.by_primary == expected
+    assert sum(after for _, after in expected.values()) == count.after < count.before
+
+
+def test_images_of_events_are_counted_by_the_particle_of_their_event() -> None:
+    source = InMemory()
+    source.events = source.events.with_columns({"true_shower_primary_id": np.array([0, 0, 101])})
+    (count,) = Selected(source, [BRIGHT]).counts
+    assert count.by_primary == {0: (2, 1), 101: (1, 0)}
+
+
+def test_a_particle_of_which_nothing_is_left_is_counted_too(open_dl1: Open) -> None:
+    source = open_dl1("gamma_diffuse_prod6_run10", "proton_prod6_run1_v7", cameras="MST")
+    gammas: Cut = ("gammas", "event", lambda events: np.asarray(events["true_shower_primary_id"] == 0))
+    first, second = Selected(source, [gammas, TWO_TRIGGERS]).counts
+    assert first.by_primary == {0: (6, 6), 101: (9, 0)}
+    assert list(second.by_primary) == [0]
+
+
+def test_cuts_on_observed_data_are_counted_as_a_whole() -> None:
+    assert Selected(InMemory(), [BRIGHT]).counts[0].by_primary == {}
+
+
+def test_a_cut_on_truth_leaves_a_source_without_truth_alone() -> None:
+    truth = {"true_shower_primary_id": np.array([0, 0, -1, -1]), "true_energy": np.array([1.0, 9.0, np.nan, np.nan])}
+    events = EventTable(truth | {"domain": np.array([0, 0, 1, 1])}, 4)
+    assert sparing(Energy(maximum=5), "core.energy")(events).tolist() == [True, False, True, True]
+    assert Energy(maximum=5)(events).tolist() == [True, False, False, False]
+
+
+def test_a_cut_on_truth_that_gives_too_few_values_is_an_error_too() -> None:
+    with pytest.raises(DataError, match=r"the filter short gives values of shape \(1,\), wanted one for each of 3"):
+        sparing(lambda events: np.ones(1, dtype=bool), "short")(InMemory().events)
 
 
 def test_images_without_hillas_parameters_are_dark(open_dl1: Open) -> None:
@@ -165,17 +208,24 @@ def test_rows_are_renumbered_and_may_be_repeated(open_dl1: Open, level: str) -> 
 
 
 @pytest.mark.parametrize("level", ["telescope", "subarray"])
-def test_blocks_hold_every_row_that_is_left_once(open_dl1: Open, level: str) -> None:
+def test_blocks_and_capacity_are_those_of_what_is_left(open_dl1: Open, level: str) -> None:
     selected = Selected(open_dl1("gamma_prod4_sst1m", level=level), [BRIGHT, TWO][: 1 if level == "telescope" else 2])
-    assert sorted(np.concatenate(selected.blocks).tolist()) == list(range(len(selected.events)))
-    assert all(len(block) for block in selected.blocks)
+    assert (selected.blocks[0], selected.blocks[-1]) == (0, len(selected.events))
+    assert (np.diff(selected.blocks) > 0).all()
+    assert selected.capacity == len(selected.events)
+
+
+def test_a_block_keeps_what_is_left_of_it() -> None:
+    selected = Selected(InMemory(), [("high", "event", Energy(minimum=0.9))])
+    assert selected.blocks.tolist() == [0, 1, 2]
+    assert selected.capacity == 2
 
 
 @pytest.mark.parametrize("level", ["telescope", "subarray"])
 def test_a_cut_may_take_everything(open_dl1: Open, whole: Whole, level: str) -> None:
     selected = Selected(open_dl1("gamma_4lst_lasercal", level=level), [("none", "image", Intensity(minimum=1e9)), TWO])
     assert len(selected.events) == 0
-    assert selected.blocks == []
+    assert selected.blocks.tolist() == [0]
     assert (len(whole(selected)), whole(selected).n_images) == (0, 0)
 
 
@@ -201,5 +251,7 @@ def test_inputs_are_those_of_the_source_and_closing_closes_it(open_dl1: Open) ->
     source = open_dl1("gamma_4lst_lasercal")
     selected = Selected(source, [BRIGHT])
     assert selected.inputs.camera.geometry is source.inputs.camera.geometry
+    _ = source.events["true_energy"]
+    assert source._open_files._files
     selected.close()
-    assert not source.files[0].h5
+    assert not source._open_files._files

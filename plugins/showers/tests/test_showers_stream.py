@@ -107,9 +107,13 @@ def test_its_cameras_are_those_of_the_files(pair: tuple[ShowerStream, EventSourc
 
 def test_blocks_have_every_row_once(pair: tuple[ShowerStream, EventSource]) -> None:
     stream = pair[0]
-    np.testing.assert_array_equal(np.sort(np.concatenate(stream.blocks)), np.arange(len(stream.events)))
-    for block in stream.blocks:
-        assert len({(int(stream.events["obs_id"][r]), int(stream.events["event_id"][r])) for r in block}) == 1
+    assert (stream.blocks[0], stream.blocks[-1]) == (0, len(stream.events))
+    for start, stop in pairwise(stream.blocks.tolist()):
+        assert len({(int(stream.events["obs_id"][r]), int(stream.events["event_id"][r])) for r in range(start, stop)}) == 1
+
+
+def test_capacity_is_what_fits_in_memory(pair: tuple[ShowerStream, EventSource]) -> None:
+    assert pair[0].capacity == len(pair[0].events)
 
 
 def test_memory_keeps_showers_to_its_limit(pair: tuple[ShowerStream, EventSource]) -> None:

@@ -1,7 +1,7 @@
-"""ctapipe DL1 HDF5: ``core.dl1``.
+"""DL1 HDF5 files of ctapipe and lstchain: ``core.dl1``.
 
-``instrument`` describes, ``file`` opens, ``choice`` chooses cameras, ``index`` makes the event
-table, ``blocks`` reads images, and ``source`` is the loader.
+``opening`` tells the format, ``ctapipe`` and ``lstchain`` know it, ``choice`` and ``selecting`` choose images,
+``images`` numbers them, ``chunks`` decodes them, ``store`` keeps them, and ``source`` is the loader.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from attrs import evolve
 from attrs import frozen
 
-from gammalearn_core.builtin.loaders.dl1.file import DL1File
+from gammalearn_core.builtin.loaders.dl1.formats import DL1File
+from gammalearn_core.builtin.loaders.dl1.formats import ImageTable
 from gammalearn_core.data.geometry import CameraGeometry
 from gammalearn_core.data.geometry import merge_same
 from gammalearn_core.errors import DataError
@@ -42,11 +43,11 @@ class Camera:
 
 def find_cameras(files: Sequence[DL1File]) -> list[Camera]:
     """Cameras that have images, the ones with most images first."""
-    owners = [(n, tel) for n, file in enumerate(files) for tel in file.image_tables]
+    owners = {(n, tel): table for n, file in enumerate(files) for table in file.images for tel in table.telescopes}
     unknown = [f"{files[n].path}: {tel}" for n, tel in owners if tel not in files[n].telescopes]
     if unknown:
         raise DataError(f"telescopes with images that the subarray's layout does not have: {', '.join(unknown)}")
-    wrong = [f"{files[n].path}: {tel}" for n, tel in owners if not _fits(files[n], tel)]
+    wrong = [f"{files[n].path}: {tel}" for (n, tel), table in owners.items() if not _fits(files[n], tel, table)]
     if wrong:
         raise DataError(f"telescopes with images that have not as many pixels as their cameras: {', '.join(wrong)}")
     distinct, which = merge_same(evolve(files[n].telescopes[tel].geometry) for n, tel in owners)
@@ -54,16 +55,15 @@ def find_cameras(files: Sequence[DL1File]) -> list[Camera]:
     for index, geometry in enumerate(distinct):
         mine = [owner for owner, i in zip(owners, which, strict=True) if i == index]
         types = dict.fromkeys(files[n].telescopes[tel].type for n, tel in mine)
-        images = sum(len(files[n].image_tables[tel]) for n, tel in mine)
+        images = sum(owners[n, tel].telescopes[tel] for n, tel in mine)
         cameras.append(
             Camera(key=geometry.name, geometry=geometry, types=tuple(types), telescopes=tuple(mine), n_images=images)
         )
     return _unambiguous(sorted(cameras, key=lambda c: (-c.n_images, c.key)))
 
 
-def _fits(file: DL1File, tel_id: int) -> bool:
-    dtype, pixels = file.image_tables[tel_id].dtype, file.telescopes[tel_id].geometry.n_pixels
-    return "image" not in dtype.names or dtype["image"].shape == (pixels,)
+def _fits(file: DL1File, tel_id: int, table: ImageTable) -> bool:
+    return table.n_pixels == file.telescopes[tel_id].geometry.n_pixels
 
 
 def _unambiguous(cameras: list[Camera]) -> list[Camera]:

@@ -5,30 +5,33 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from threading import RLock
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gammalearn_core.builtin.loaders.dl1.blocks import CHANNELS
-from gammalearn_core.builtin.loaders.dl1.blocks import BlockCache
-from gammalearn_core.builtin.loaders.dl1.blocks import block_size
 from gammalearn_core.builtin.loaders.dl1.choice import Camera
 from gammalearn_core.builtin.loaders.dl1.choice import choose
 from gammalearn_core.builtin.loaders.dl1.choice import find_cameras
-from gammalearn_core.builtin.loaders.dl1.file import DL1File
-from gammalearn_core.builtin.loaders.dl1.index import find_pieces
-from gammalearn_core.builtin.loaders.dl1.index import image_table
+from gammalearn_core.builtin.loaders.dl1.formats import DL1File
+from gammalearn_core.builtin.loaders.dl1.hdf5 import OpenFiles
+from gammalearn_core.builtin.loaders.dl1.images import ImageIndex
+from gammalearn_core.builtin.loaders.dl1.images import by_event
+from gammalearn_core.builtin.loaders.dl1.images import event_blocks
+from gammalearn_core.builtin.loaders.dl1.opening import open_dl1
+from gammalearn_core.builtin.loaders.dl1.selecting import check_events
+from gammalearn_core.builtin.loaders.dl1.selecting import find_pieces
+from gammalearn_core.builtin.loaders.dl1.store import CHANNELS
+from gammalearn_core.builtin.loaders.dl1.store import ImageStore
+from gammalearn_core.builtin.loaders.dl1.store import Stored
 from gammalearn_core.data.batch import Batch
 from gammalearn_core.data.batch import Images
-from gammalearn_core.data.columns import label
 from gammalearn_core.data.specs import CameraSpec
 from gammalearn_core.data.specs import InputSpec
 from gammalearn_core.data.table import EventTable
-from gammalearn_core.data.table import concatenate
 from gammalearn_core.errors import DataError
-from gammalearn_core.errors import GammalearnError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.plugin.names import suggest
@@ -38,7 +41,7 @@ _EVENT_COLUMNS = ("obs_id", "event_id", "multiplicity", "pointing_alt", "pointin
 
 
 class DL1Source:
-    """Images of ctapipe DL1 files (data model v4 to v7), simulated or observed.
+    """Images of DL1 files of ctapipe (data models v1 to v7) and lstchain, simulated or observed.
 
     Parameters
     ----------
@@ -58,6 +61,10 @@ class DL1Source:
         DL1 parameters that go with each image, such as ``hillas_intensity``.
     buffer_mb : float
         Memory for decoded images, MB. Data that fit are read once.
+    threads : int
+        Chunks that are decoded at once. The order of samples does not depend on it.
+    on_corrupt : {"stop", "skip"}
+        Whether damaged data are an error, or are searched for when the files are opened, told, and left out.
 
     Raises
     ------
@@ -76,21 +83,24 @@ class DL1Source:
         level: Literal["telescope", "subarray"] = "telescope",
         columns: str | Sequence[str] = (),
         buffer_mb: float = 512,
+        threads: int = 1,
+        on_corrupt: Literal["stop", "skip"] = "stop",
     ) -> None:
         self._channels = _checked_channels(channels)
         self._level = level
         self._columns = (columns,) if isinstance(columns, str) else tuple(columns)
-        self._cache = BlockCache(self._channels, int(buffer_mb * 1e6))
-        self.files: list[DL1File] = []
+        self._lock = RLock()
+        self._open_files = OpenFiles()
+        self._stores: list[ImageStore] = []
         try:
-            for path in [paths] if isinstance(paths, (str, Path)) else paths:
-                self.files.append(_opened(Path(path)))
+            given = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
+            self.files = self._opened(given, on_corrupt)
             names = [cameras] if isinstance(cameras, str) else cameras
             found = find_cameras(self.files)
             self._cameras = choose(found, names=names, telescopes=telescopes, mono=level == "telescope")
-            self._key_of = {owner: camera.key for camera in self._cameras for owner in camera.telescopes}
+            self._make_index(on_corrupt)
+            self._make_stores(int(buffer_mb * 1e6), threads)
             self._check_columns()
-            self._events = self._index()
         except BaseException:
             self.close()
             raise
@@ -108,68 +118,110 @@ class DL1Source:
         )
 
     @property
-    def blocks(self) -> list[NDArray[np.int64]]:
-        """Rows whose images are in one block of one image table (of the first image, at subarray level)."""
-        images, first = self._events.images, self._events.offsets[:-1]
-        keys = np.column_stack([images[n][first] for n in ("file", "tel_id", "table_row")])
-        sizes = np.array([block_size(self.files[f].image_tables[t]) for f, t, _ in keys])
-        keys[:, 2] //= sizes
-        _, inverse = np.unique(keys, axis=0, return_inverse=True)
-        order = np.argsort(inverse.reshape(-1), kind="stable")
-        return np.split(order, np.cumsum(np.bincount(inverse.reshape(-1)))[:-1])
+    def blocks(self) -> NDArray[np.int64]:
+        """First sample of each block that is cheap to read together, and the number of samples."""
+        if self._level == "subarray":
+            tables = np.zeros(len(self.files), dtype=np.int64)
+            numbers = {file: n for n, file in enumerate(self.files)}
+            np.add.at(tables, [numbers[p.file] for p in self._index.pieces], 1)
+            return event_blocks(self._events, tables)
+        return self._index.blocks(self._stores[0].starts())
+
+    @property
+    def capacity(self) -> int:
+        """Samples that stay in memory."""
+        return int(min(store.share for store in self._stores) * len(self._events))
 
     def read(self, rows: NDArray[np.int64]) -> Batch:
-        """These samples, in this order."""
+        """These samples, in this order.
+
+        Raises
+        ------
+        DataError
+            Some are damaged.
+        """
         rows = np.asarray(rows, dtype=np.int64)
         images, offsets = self._events.image_rows(rows)
         event = np.repeat(np.arange(len(rows)), np.diff(offsets))
-        table = self._events.images
-        owners = np.column_stack([table["file"][images], table["tel_id"][images]]).astype(np.int64)
-        keys = np.array([self._key_of[int(f), int(t)] for f, t in owners], dtype=object)
+        piece, table_row = self._index.locate(images if self._order is None else self._order[images])
+        camera = self._camera_of[piece]
         groups = {}
-        for camera in self._cameras:
-            here = keys == camera.key
-            if here.any() or self._level == "telescope":
-                groups[camera.key] = self._images(camera, images[here], event[here])
+        for number, chosen in enumerate(self._cameras):
+            here = np.flatnonzero(camera == number) if len(self._cameras) > 1 else slice(None)
+            part = images[here]
+            if len(part) or self._level == "telescope":
+                with self._lock:
+                    pixels, ids = self._stores[number].read(self._table_of[piece[here]], table_row[here])
+                groups[chosen.key] = self._images(part, event[here], pixels, ids)
         return Batch(images=groups, events=self._event_columns(rows))
 
     def close(self) -> None:
-        """Close all files, and tell of pixels that had no value."""
-        for file in self.files:
-            file.close()
-        for name, count in self._cache.repaired.items():
-            if count:
-                _log.warning("%s: %d pixels have no finite value; they became 0", name, count)
-        self._cache.repaired.clear()
+        """Close all files, and tell of what was noticed in them."""
+        for store in self._stores:
+            store.close()
+            for file, counts in store.counts.items():
+                if counts.broken:
+                    _log.warning("%s: %d pixels have no finite value; they became 0", file.path, counts.broken)
+                if counts.invalid:
+                    _log.warning("%s: %d images are marked as not valid; they are used", file.path, counts.invalid)
+            store.counts.clear()
+        self._open_files.close()
+
+    def _opened(self, paths: Sequence[Path], on_corrupt: str) -> list[DL1File]:
+        """All files, or those that can be opened and whose tables of events can be read."""
+        files = []
+        for path in paths:
+            try:
+                file = open_dl1(path, self._open_files)
+                if on_corrupt == "skip":
+                    check_events(file)
+                files.append(file)
+            except DataError as error:
+                if on_corrupt == "stop":
+                    raise
+                _log.warning("left out: %s", error)
+        if not files:
+            raise DataError(f"none of {len(paths)} files can be read")
+        return files
+
+    def _make_index(self, on_corrupt: str) -> None:
+        pieces, self._camera_of = find_pieces(self.files, self._cameras, skip=on_corrupt == "skip")
+        if not pieces:
+            raise DataError(f"no usable image in {', '.join(str(f.path) for f in self.files)}")
+        self._index = ImageIndex(pieces, self.files)
+        self._events, self._order = self._index.table(), None
+        if self._level == "subarray":
+            self._events, self._order = by_event(self._events)
+
+    def _make_stores(self, budget: int, threads: int) -> None:
+        """Memory for the images of each camera, in proportion to how much these are."""
+        pieces = self._index.pieces
+        self._table_of = np.zeros(len(pieces), dtype=np.int64)
+        sizes = []
+        for number, camera in enumerate(self._cameras):
+            mine = np.flatnonzero(self._camera_of == number)
+            self._table_of[mine] = np.arange(len(mine))
+            sizes.append(sum(len(pieces[i]) for i in mine) * camera.geometry.n_pixels)
+        for number, size in enumerate(sizes):
+            tables = [
+                Stored(file=pieces[i].file, table=pieces[i].table) for i in np.flatnonzero(self._camera_of == number)
+            ]
+            self._stores.append(ImageStore(tables, self._channels, budget * size // sum(sizes), threads))
 
     def _check_columns(self) -> None:
-        """Every chosen image table must have what the channels need."""
-        needed = {"image", *self._channels} - {"valid"}
-        for number, tel_id in self._key_of:
-            table = self.files[number].image_tables[tel_id]
-            missing = sorted(needed - set(table.dtype.names))
+        """Every image table must have what the channels need, and the event table what goes with the images."""
+        for piece in self._index.pieces:
+            missing = sorted(set(self._channels) - {"valid"} - set(piece.table.decoders))
             if missing:
-                raise DataError(f"{label(table)} has no column {missing[0]!r}, which channels= asks for")
-
-    def _index(self) -> EventTable:
-        tables = []
-        for number, file in enumerate(self.files):
-            mine = [tel for tel in file.image_tables if (number, tel) in self._key_of]
-            pieces = [p for p in find_pieces(file, mine) if len(p.rows)]
-            if pieces:
-                table = image_table(pieces, number)
-                tables.append(table if self._level == "telescope" else _by_event(table))
-        if not tables:
-            raise DataError(f"no usable image in {', '.join(str(f.path) for f in self.files)}")
-        table = concatenate(tables)
+                where = f"{piece.file.path}, table {piece.table.layout.path}"
+                raise DataError(f"{where} has no column {missing[0]!r}, which channels= asks for")
         for name in self._columns:
-            if name not in table.images:
+            if name not in self._events.images:
                 what = f"the data have no column {name!r}"
-                raise SettingsError([Problem("columns", what, suggest(name, table.images.names))])
+                raise SettingsError([Problem("columns", what, suggest(name, self._events.images.names))])
             if name.startswith("true_"):
                 what = f"{name!r} is simulated truth, which a network must not be given"
                 raise SettingsError([Problem("columns", what)])
-        return table
 
     def _spec(self, camera: Camera) -> CameraSpec:
         geometry = camera.geometry
@@ -179,38 +231,38 @@ class DL1Source:
         names = [n for n in _EVENT_COLUMNS if n in self._events]
         return {"row": torch.from_numpy(rows)} | {n: torch.from_numpy(self._events[n][rows]) for n in names}
 
-    def _images(self, camera: Camera, images: NDArray[np.int64], event: NDArray[np.int64]) -> Images:
+    def _images(
+        self,
+        images: NDArray[np.int64],
+        event: NDArray[np.int64],
+        pixels: NDArray[np.float32],
+        ids: NDArray[np.int64],
+    ) -> Images:
         table = self._events.images
-        file, tel_id, row = (table[n][images] for n in ("file", "tel_id", "table_row"))
-        pixels = np.zeros((len(images), len(self._channels), camera.geometry.n_pixels), dtype=np.float32)
-        position = np.zeros((len(images), 3), dtype=np.float32)
-        for f, t in sorted({(int(a), int(b)) for a, b in zip(file, tel_id, strict=True)}):
-            here = (file == f) & (tel_id == t)
-            pixels[here] = self._cache.read(self.files[f].image_tables[t], row[here])
-            position[here] = self.files[f].telescopes[t].position
+        self._check_ids(images, ids)
+        tel_id = table["tel_id"][images]
         pointing = np.column_stack([table["pointing_alt"][images], table["pointing_az"][images]])
         return Images(
             pixels=torch.from_numpy(pixels),
             channels=self._channels,
             event=torch.from_numpy(event),
-            telescope=torch.from_numpy(tel_id.astype(np.int64)),
-            position=torch.from_numpy(position),
+            telescope=torch.from_numpy(tel_id),
+            position=torch.from_numpy(self._index.positions(table["file"][images], tel_id)),
             pointing=torch.from_numpy(pointing),
             columns={n: torch.from_numpy(table[n][images].astype(np.float32)) for n in self._columns},
         )
 
-
-def _opened(path: Path) -> DL1File:
-    """A file whose instrument, tables and triggers can be read."""
-    file = DL1File(path)
-    try:
-        _ = file.telescopes, file.image_tables, file.trigger
-    except BaseException as error:
-        file.close()
-        if isinstance(error, GammalearnError) or not isinstance(error, Exception):
-            raise
-        raise DataError(f"{path} is damaged: {type(error).__name__}: {error}") from error
-    return file
+    def _check_ids(self, images: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
+        """The table that named these events must mean the images that were read."""
+        table = self._events.images
+        wrong = (ids[:, 0] != table["obs_id"][images]) | (ids[:, 1] != table["event_id"][images])
+        if wrong.any():
+            first = images[np.flatnonzero(wrong)[0]]
+            path = self.files[int(table["file"][first])].path
+            raise DataError(
+                f"{path}, telescope {table['tel_id'][first]}: the tables of images and of parameters list other events"
+                f" from row {table['table_row'][first]} on"
+            )
 
 
 def _checked_channels(channels: Sequence[str]) -> tuple[str, ...]:
@@ -223,19 +275,5 @@ def _checked_channels(channels: Sequence[str]) -> tuple[str, ...]:
         raise SettingsError([Problem("channels", f"expected different names, got {given}")])
     return given
 
-
-def _by_event(images: EventTable) -> EventTable:
-    """One row an event of the subarray, with its images; columns of an event are those of its first image."""
-    order = np.lexsort((images["tel_id"], images["event_id"], images["obs_id"]))
-    images = images.take(order)
-    keys = np.column_stack([images["obs_id"], images["event_id"]])
-    starts = np.flatnonzero(np.concatenate([[True], (keys[1:] != keys[:-1]).any(axis=1)]))
-    of_event = [n for n in images.names if n.startswith(("true_", "pointing_")) or n in _SHARED]
-    columns = {n: (lambda n=n: images[n][starts]) for n in of_event}
-    offsets = np.concatenate([starts, [len(images)]]).astype(np.int64)
-    return EventTable(columns, len(starts), offsets=offsets, images=images)
-
-
-_SHARED = ("file", "obs_id", "event_id", "event_type", "multiplicity")
 
 __all__ = ["DL1Source"]

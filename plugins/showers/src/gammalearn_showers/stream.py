@@ -133,12 +133,17 @@ class ShowerStream:
         return InputSpec(level=self._level, cameras=cameras, columns=self._events.names)
 
     @property
-    def blocks(self) -> list[NDArray[np.int64]]:
-        """Rows of the same shower."""
+    def blocks(self) -> NDArray[np.int64]:
+        """First row of each shower, and the number of rows."""
         keys = np.column_stack([self._events["obs_id"], self._events["event_id"]])
-        _, inverse = np.unique(keys, axis=0, return_inverse=True)
-        order = np.argsort(inverse.reshape(-1), kind="stable")
-        return np.split(order, np.cumsum(np.bincount(inverse.reshape(-1)))[:-1])
+        return np.append(np.flatnonzero(np.append(True, (keys[1:] != keys[:-1]).any(axis=1))), len(keys))
+
+    @property
+    def capacity(self) -> int:
+        """Rows whose images stay in memory."""
+        pixels = max(kind.camera.n_pixels for kind in self._kinds)
+        images = self._cache.budget // (4 * pixels * len(self._channels))
+        return int(min(1.0, images / len(self._events.images)) * len(self._events))
 
     def read(self, rows: NDArray[np.int64]) -> Batch:
         """These samples, in this order."""

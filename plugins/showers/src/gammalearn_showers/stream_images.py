@@ -50,7 +50,7 @@ class ShowerCache:
     def __init__(self, simulators: Mapping[int, Simulator], channels: tuple[str, ...], budget: int) -> None:
         self._simulators = simulators
         self._channels = channels
-        self._budget = budget
+        self.budget = budget
         self._showers: OrderedDict[tuple[int, int], _Shower] = OrderedDict()
         self._bytes = 0
 
@@ -74,7 +74,7 @@ class ShowerCache:
     def _keep(self, key: tuple[int, int], shower: _Shower) -> None:
         self._showers[key] = shower
         self._bytes += shower.nbytes
-        while self._bytes > self._budget and len(self._showers) > 1:
+        while self._bytes > self.budget and len(self._showers) > 1:
             self._bytes -= self._showers.popitem(last=False)[1].nbytes
 
     def _simulated(self, obs_id: int, event_id: int) -> _Shower:

@@ -1,0 +1,274 @@
+"""What the loader knows of a DL1 file, whatever its format: telescopes, tables of images, and columns of each image."""
+
+from __future__ import annotations
+
+from abc import ABC
+from abc import abstractmethod
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from typing import ClassVar
+
+import h5py
+import numpy as np
+from attrs import field
+from attrs import frozen
+from numpy.typing import NDArray
+
+from gammalearn_core.builtin.loaders.dl1.chunks import Layout
+from gammalearn_core.builtin.loaders.dl1.chunks import layout
+from gammalearn_core.builtin.loaders.dl1.chunks import read_chunk
+from gammalearn_core.builtin.loaders.dl1.hdf5 import OpenFiles
+from gammalearn_core.builtin.loaders.dl1.instrument import Telescope
+from gammalearn_core.data.columns import Decoder
+from gammalearn_core.data.columns import decoder
+from gammalearn_core.data.columns import label
+from gammalearn_core.data.columns import match
+from gammalearn_core.data.columns import read_columns
+from gammalearn_core.errors import DataError
+
+Ids = NDArray[np.int64]
+Column = Callable[[], NDArray[Any]]
+CALIBRATION = (0, 1, 2, 3, 4, 5)
+"""``event_type`` of flat fields, pedestals and other calibration events (ctapipe's ``EventType``)."""
+PIXEL_COLUMNS = ("image", "peak_time", "image_mask")
+
+
+@frozen(kw_only=True, eq=False)
+class ImageTable:
+    """A table of images: of one telescope, or of several that have the same camera."""
+
+    layout: Layout
+    tel_id: int | None
+    """The telescope; None if a column says it of each row."""
+    telescopes: Mapping[int, int] = field(repr=False)
+    """By ``tel_id``: number of images."""
+    n_pixels: int
+    decoders: Mapping[str, Decoder] = field(repr=False)
+    """By column of pixels that it has: how it is decoded."""
+
+
+@frozen(kw_only=True, eq=False)
+class Piece:
+    """Rows of a table of images that are used."""
+
+    file: DL1File
+    table: ImageTable
+    rows: NDArray[np.int64] | None
+    """Rows in their order; None for all."""
+
+    def __len__(self) -> int:
+        return self.table.layout.rows if self.rows is None else len(self.rows)
+
+    def taken(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The used rows of a column of the table."""
+        return values if self.rows is None else values[self.rows]
+
+
+class DL1File(ABC):
+    """A DL1 file.
+
+    Attributes
+    ----------
+    path : Path
+    model : str
+        Version of its data model.
+    telescopes : dict of int to Telescope
+        The subarray, by ``tel_id``.
+    images : tuple of ImageTable
+        Tables that have rows.
+    simulated : bool
+        Whether there is truth.
+    """
+
+    format: ClassVar[str]
+
+    def __init__(self, path: Path, files: OpenFiles) -> None:
+        self.path = path
+        self._files = files
+        self.telescopes: dict[int, Telescope] = {}
+        self.images: tuple[ImageTable, ...] = ()
+        self.model = ""
+        self.simulated = False
+        self._ids_of = cache(self._read_ids)
+
+    @contextmanager
+    def open(self) -> Iterator[h5py.File]:
+        """The file itself, until the end of the context."""
+        with self._files.open(self.path) as h5:
+            yield h5
+
+    @contextmanager
+    def image_rows(self, table: ImageTable) -> Iterator[h5py.Dataset]:
+        """A table of images itself, until the end of the context."""
+        with self._files.table(self.path, table.layout.path) as dataset:
+            yield dataset
+
+    @abstractmethod
+    def usable(self, table: ImageTable) -> NDArray[np.bool_] | None:
+        """Whether each image is of a shower, not of a calibration event; None if all are."""
+
+    @abstractmethod
+    def columns(self, pieces: Sequence[Piece]) -> dict[str, Column]:
+        """Columns of the images of these pieces of the file, one after the other, each read when it is called."""
+
+    @abstractmethod
+    def _parameters_path(self, table: ImageTable) -> str:
+        """Where the DL1 parameters of these images may be."""
+
+    def table(self, h5: h5py.File, path: str) -> h5py.Dataset | None:
+        """A table, or None."""
+        node = h5.get(path)
+        return node if isinstance(node, h5py.Dataset) and node.dtype.names is not None else None
+
+    def ids(self, table: ImageTable) -> NDArray[np.int64]:
+        """``obs_id``, ``event_id`` and ``tel_id`` of each image of a table, ``(n, 3)``."""
+        return self._ids_of(table)
+
+    def _read_ids(self, table: ImageTable) -> NDArray[np.int64]:
+        with self.open() as h5:
+            parameters = self.table(h5, self._parameters_path(table))
+            if parameters is not None and len(parameters) == table.layout.rows and len(parameters):
+                ids = _ids(parameters, table)
+                if self._ends_agree(h5, table, ids):
+                    return ids
+            return self._scanned(h5, table)
+
+    def _ends_agree(self, h5: h5py.File, table: ImageTable, ids: NDArray[np.int64]) -> bool:
+        """Whether the first and the last chunk of images have these ids, so that all need not be decoded for them.
+
+        One that is damaged tells nothing; the others are compared when they are read.
+        """
+        how = table.layout
+        for number in {0, how.chunks - 1}:
+            start, stop = how.span(number)
+            try:
+                found = _of_rows(read_chunk(h5[how.path], how, number)(), table)
+            except DataError:
+                continue
+            if not np.array_equal(found, ids[start:stop]):
+                return False
+        return True
+
+    def _scanned(self, h5: h5py.File, table: ImageTable) -> NDArray[np.int64]:
+        how = table.layout
+        found = [_of_rows(read_chunk(h5[how.path], how, n)(), table) for n in range(how.chunks)]
+        return np.concatenate(found) if found else np.empty((0, 3), dtype=np.int64)
+
+
+def image_table(dataset: h5py.Dataset, tel_id: NDArray[Any] | int) -> ImageTable:
+    """What a table of images is.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    tel_id : int or array of int
+        The telescope, or that of each row.
+
+    Raises
+    ------
+    DataError
+        It lacks a column that images need, or pixels do not stand in one row.
+    """
+    names = dataset.dtype.names or ()
+    of_one = isinstance(tel_id, int)
+    needed = ["obs_id", "event_id", "image", *([] if of_one else ["tel_id"])]
+    missing = [n for n in needed if n not in names]
+    if missing:
+        raise DataError(f"{label(dataset)} has no column {missing[0]!r}")
+    known = [n for n in PIXEL_COLUMNS if n in names]
+    shape = dataset.dtype["image"].shape
+    if len(shape) == 2:
+        raise DataError(f"{label(dataset)} has images of {shape[0]} gain channels: they must be gain-selected")
+    for name in known:
+        kind = dataset.dtype[name].base.kind
+        if dataset.dtype[name].shape != shape or len(shape) != 1 or kind not in "fiub":
+            raise DataError(f"{label(dataset)}, column {name!r}: {dataset.dtype[name]} is not one number a pixel")
+    return ImageTable(
+        layout=layout(dataset),
+        tel_id=tel_id if isinstance(tel_id, int) else None,
+        telescopes={tel_id: len(dataset)} if isinstance(tel_id, int) else _counted(tel_id),
+        n_pixels=shape[0],
+        decoders={n: decoder(dataset, n) for n in known},
+    )
+
+
+def _counted(tel_id: NDArray[Any]) -> dict[int, int]:
+    telescopes, counts = np.unique(tel_id, return_counts=True)
+    return dict(zip(telescopes.astype(int).tolist(), counts.tolist(), strict=True))
+
+
+def event_ids(dataset: h5py.Dataset) -> Ids:
+    """``(obs_id, event_id)`` of each row, ``(n, 2)``."""
+    columns = read_columns(dataset, ["obs_id", "event_id"])
+    return np.column_stack([columns["obs_id"], columns["event_id"]]).astype(np.int64)
+
+
+def taken(values: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+    """These rows of a column; NaN, or -1 in whole numbers, where the row is -1."""
+    if not len(values):
+        return np.full((len(rows), *values.shape[1:]), np.nan if values.dtype.kind == "f" else -1)
+    missing = rows < 0
+    chosen = values[rows]
+    if missing.any():
+        chosen = chosen.astype(np.int64) if chosen.dtype.kind in "ub" else chosen
+        chosen[missing] = np.nan if chosen.dtype.kind == "f" else -1
+    return chosen
+
+
+def rows_of(keys: Ids, ids: Ids, where: str) -> NDArray[np.int64]:
+    """For each key its row among unique ids, or -1.
+
+    Raises
+    ------
+    DataError
+        Some ids stand there twice.
+    """
+    ordered = ids[np.lexsort(ids.T)]
+    if (ordered[1:] == ordered[:-1]).all(axis=1).any():
+        raise DataError(f"{where}: some (obs_id, event_id) stand there twice")
+    return match(keys, ids)
+
+
+def simulated_index(table: h5py.Dataset | None, obs_id: Callable[[], NDArray[np.int64]]) -> dict[str, Column]:
+    """The column ``simulated_spectral_index``, if the runs' table tells it."""
+    if table is None or not {"obs_id", "spectral_index"} <= set(table.dtype.names):
+        return {}
+    runs = read_columns(table, ["obs_id", "spectral_index"])
+    known, first = np.unique(runs["obs_id"].astype(np.int64), return_index=True)
+    values = runs["spectral_index"].astype(np.float64)[first]
+    return {"simulated_spectral_index": lambda: taken(values, match(obs_id()[:, None], known[:, None]))}
+
+
+def _ids(dataset: h5py.Dataset, table: ImageTable) -> NDArray[np.int64]:
+    names = ["obs_id", "event_id", *(["tel_id"] if table.tel_id is None else [])]
+    columns = read_columns(dataset, names)
+    if table.tel_id is not None:
+        columns["tel_id"] = np.full(len(dataset), table.tel_id)
+    return np.column_stack([columns[n] for n in ("obs_id", "event_id", "tel_id")]).astype(np.int64)
+
+
+def _of_rows(rows: NDArray[Any], table: ImageTable) -> NDArray[np.int64]:
+    tel_id = np.full(len(rows), table.tel_id) if table.tel_id is not None else rows["tel_id"]
+    return np.column_stack([rows["obs_id"], rows["event_id"], tel_id]).astype(np.int64)
+
+
+__all__ = [
+    "CALIBRATION",
+    "PIXEL_COLUMNS",
+    "Column",
+    "DL1File",
+    "Ids",
+    "ImageTable",
+    "Piece",
+    "event_ids",
+    "image_table",
+    "rows_of",
+    "simulated_index",
+    "taken",
+]

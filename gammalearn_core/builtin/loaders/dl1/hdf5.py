@@ -1,0 +1,94 @@
+"""HDF5 files that are open for reading: few at a time, whatever their number, and never locked against others."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+
+import h5py
+import hdf5plugin  # noqa: F401 - registers the blosc filters that ctapipe uses
+
+from gammalearn_core.errors import DataError
+
+_LIMIT = 64
+"""Files open at once; systems often allow a process 1024, and a production has more."""
+
+
+class OpenFiles:
+    """Files by path, opened when they are asked for; the one that was not used for longest is closed first.
+
+    A thread that has a file holds the lock until it gives it back, so that no file is closed under its hands.
+    """
+
+    def __init__(self, limit: int = _LIMIT) -> None:
+        self._limit = limit
+        self._files: OrderedDict[Path, h5py.File] = OrderedDict()
+        self._tables: dict[tuple[Path, str], h5py.Dataset] = {}
+        self._lock = RLock()
+        self._process = os.getpid()
+
+    @contextmanager
+    def open(self, path: Path) -> Iterator[h5py.File]:
+        """A file, until the end of the context.
+
+        Raises
+        ------
+        DataError
+            It is not there, is no HDF5, or ends too early.
+        """
+        with self._lock:
+            yield self._file(path)
+
+    @contextmanager
+    def table(self, path: Path, name: str) -> Iterator[h5py.Dataset]:
+        """A table of a file, until the end of the context. It stays open with the file, since opening it is slow."""
+        with self._lock:
+            file = self._file(path)
+            if (path, name) not in self._tables:
+                self._tables[path, name] = file[name]
+            yield self._tables[path, name]
+
+    def close(self) -> None:
+        """Close all files; they open again when they are asked for."""
+        with self._lock:
+            while self._files:
+                self._close_oldest()
+
+    def _close_oldest(self) -> None:
+        path, file = self._files.popitem(last=False)
+        for key in [key for key in self._tables if key[0] == path]:
+            del self._tables[key]
+        file.close()
+
+    def _file(self, path: Path) -> h5py.File:
+        if os.getpid() != self._process:
+            # Handles are not shared with a process that was forked: HDF5 would mix up where they are in the file.
+            self._files, self._tables, self._process = OrderedDict(), {}, os.getpid()
+        if path not in self._files:
+            while len(self._files) >= self._limit:
+                self._close_oldest()
+            self._files[path] = open_hdf5(path)
+        self._files.move_to_end(path)
+        return self._files[path]
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """A file, open for reading.
+
+    Raises
+    ------
+    DataError
+        It is not there, is no HDF5, or ends too early.
+    """
+    try:
+        return h5py.File(path, "r", locking="best-effort")
+    except (OSError, RuntimeError) as error:
+        what = "is truncated: it ends too early" if "truncated" in str(error) else f"cannot be opened as HDF5: {error}"
+        raise DataError(f"{path} {what}") from error
+
+
+__all__ = ["OpenFiles", "open_hdf5"]

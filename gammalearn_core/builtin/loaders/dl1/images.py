@@ -1,0 +1,144 @@
+"""The images of several files as one table, and where each of them is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gammalearn_core.builtin.loaders.dl1.formats import Column
+from gammalearn_core.builtin.loaders.dl1.formats import DL1File
+from gammalearn_core.builtin.loaders.dl1.formats import Piece
+from gammalearn_core.data.table import EventTable
+from gammalearn_core.data.table import concatenate
+
+OF_EVENT = ("file", "obs_id", "event_id", "event_type", "multiplicity", "time", "simulated_spectral_index")
+"""Columns that all images of an event share, beside truth and pointing."""
+_BLOCK = 64
+"""Images of a block of samples, about."""
+
+
+class ImageIndex:
+    """Pieces of image tables, one after the other.
+
+    Images are numbered through; nothing of them is read until a column is named.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+        Those of one file stand together.
+    files : sequence of DL1File
+        All files, in the order of the column ``file``.
+    """
+
+    def __init__(self, pieces: Sequence[Piece], files: Sequence[DL1File]) -> None:
+        self.pieces = list(pieces)
+        self._files = list(files)
+        self.starts = np.concatenate([[0], np.cumsum([len(p) for p in pieces])]).astype(np.int64)
+        """First image of each piece, and the number of images."""
+        self._rows = None if all(p.rows is None for p in pieces) else _all_rows(pieces)
+        self._first_station = self._number_stations()
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def table(self) -> EventTable:
+        """One row an image."""
+        tables = []
+        for number, file in enumerate(self._files):
+            mine = [p for p in self.pieces if p.file is file]
+            if mine:
+                columns: dict[str, Column] = {
+                    "file": partial(np.full, sum(map(len, mine)), number, dtype=np.int64),
+                    "table_row": partial(_all_rows, mine),
+                }
+                tables.append(EventTable(columns | file.columns(mine), sum(map(len, mine))))
+        return concatenate(tables)
+
+    def locate(self, images: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Piece of each image, and its row in the table."""
+        piece = np.searchsorted(self.starts, images, side="right") - 1
+        return piece, images - self.starts[piece] if self._rows is None else self._rows[images]
+
+    def positions(self, file: NDArray[np.int64], tel_id: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Where telescopes stand, ground frame, m, ``(n, 3)``."""
+        found: NDArray[np.float32] = self._stations[self._first_station[file] + tel_id]
+        return found
+
+    def blocks(self, table_starts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """First image of each block of about 64, and the number of images.
+
+        Parameters
+        ----------
+        table_starts : array of int
+            Where what is decoded together begins, counting all rows of the tables.
+        """
+        starts = table_starts
+        if self._rows is not None:
+            before = np.concatenate([[0], np.cumsum([p.table.layout.rows for p in self.pieces])[:-1]])
+            used = self._rows + np.repeat(before, np.diff(self.starts))
+            starts = np.searchsorted(used, table_starts)
+        first_of_run = np.concatenate([[True], np.diff(starts[:-1] // _BLOCK) > 0]) if len(starts) > 1 else [True]
+        return np.unique(np.append(starts[:-1][first_of_run], len(self)))
+
+    def _number_stations(self) -> NDArray[np.int64]:
+        sizes = [max(f.telescopes, default=0) + 1 for f in self._files]
+        first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self._stations = np.zeros((int(first[-1]), 3), dtype=np.float32)
+        for number, file in enumerate(self._files):
+            for tel_id, telescope in file.telescopes.items():
+                self._stations[first[number] + tel_id] = telescope.position
+        return first
+
+
+def by_event(images: EventTable) -> tuple[EventTable, NDArray[np.int64]]:
+    """One row an event of the subarray with its images, and the number of each image before they were sorted.
+
+    Columns of an event are those of its first image.
+    """
+    order = np.lexsort((images["tel_id"], images["event_id"], images["obs_id"], images["file"]))
+    images = images.take(order)
+    keys = np.column_stack([images["file"], images["obs_id"], images["event_id"]])
+    starts = np.flatnonzero(np.concatenate([[True], (keys[1:] != keys[:-1]).any(axis=1)]))
+    of_event = [n for n in images.names if _of_event(n)]
+    columns = {n: (lambda n=n: images[n][starts]) for n in of_event}
+    offsets = np.concatenate([starts, [len(images)]]).astype(np.int64)
+    return EventTable(columns, len(starts), offsets=offsets, images=images), order
+
+
+def _of_event(name: str) -> bool:
+    return name in OF_EVENT or (name.startswith(("true_", "pointing_")) and name != "true_impact_distance")
+
+
+def event_blocks(events: EventTable, tables: NDArray[np.int64]) -> NDArray[np.int64]:
+    """First event of each block, and the number of events.
+
+    A block has so many events that each telescope's share of it is about 64 images.
+
+    Parameters
+    ----------
+    events : EventTable
+    tables : array of int
+        Number of image tables of each file.
+    """
+    starts: list[int] = []
+    file = events["file"]
+    first = np.flatnonzero(np.concatenate([[True], np.diff(file) > 0])) if len(file) else np.empty(0, dtype=np.int64)
+    for begin, end in zip(first, np.append(first[1:], len(file)), strict=True):
+        images = int(events.offsets[end] - events.offsets[begin])
+        step = max(1, round(_BLOCK * int(tables[file[begin]]) * (end - begin) / images))
+        starts += range(begin, end, step)
+    return np.array([*starts, len(file)], dtype=np.int64)
+
+
+def _all_rows(pieces: Sequence[Piece]) -> NDArray[np.int64]:
+    return np.concatenate([_rows(p) for p in pieces])
+
+
+def _rows(piece: Piece) -> NDArray[np.int64]:
+    return np.arange(len(piece), dtype=np.int64) if piece.rows is None else piece.rows
+
+
+__all__ = ["ImageIndex", "by_event", "event_blocks"]

@@ -1,0 +1,109 @@
+"""Which images of the files are used."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gammalearn_core.builtin.loaders.dl1.choice import Camera
+from gammalearn_core.builtin.loaders.dl1.formats import DL1File
+from gammalearn_core.builtin.loaders.dl1.formats import ImageTable
+from gammalearn_core.builtin.loaders.dl1.formats import Piece
+from gammalearn_core.builtin.loaders.dl1.verify import find_damage
+from gammalearn_core.builtin.loaders.dl1.verify import tables
+from gammalearn_core.errors import DataError
+
+_log = logging.getLogger(__name__)
+_NOT_NEEDED = ("/images/", "/image/", "/r0/", "/r1/", "/dl2/", "/service/", "readout_")
+"""Parts of the paths of tables that are not read, or whose damage costs some rows only."""
+
+
+def find_pieces(
+    files: Sequence[DL1File], cameras: Sequence[Camera], *, skip: bool
+) -> tuple[list[Piece], NDArray[np.int64]]:
+    """Images of showers of the chosen telescopes, file after file, and the number of the camera of each piece.
+
+    Parameters
+    ----------
+    files : sequence of DL1File
+    cameras : sequence of Camera
+    skip : bool
+        Whether to read all images now and leave out those in damaged chunks, instead of failing when they are needed.
+    """
+    pieces: list[Piece] = []
+    camera_of: list[int] = []
+    for number, file in enumerate(files):
+        found, calibration = [], 0
+        for table in file.images:
+            usable = file.usable(table)
+            undamaged = _undamaged(file, table) if skip else None
+            for index, camera in enumerate(cameras):
+                mine = {tel for n, tel in camera.telescopes if n == number}
+                chosen = [_of_telescopes(file, table, mine), usable, undamaged]
+                if mine & set(table.telescopes):
+                    calibration += _lost(chosen[0], usable, table.layout.rows)
+                    found.append((Piece(file=file, table=table, rows=_rows(chosen)), index))
+        if calibration:
+            _log.warning("%s: %d images of calibration events are left out", file.path, calibration)
+        pieces += [piece for piece, _ in found if len(piece)]
+        camera_of += [index for piece, index in found if len(piece)]
+    return pieces, np.array(camera_of, dtype=np.int64)
+
+
+Mask = NDArray[np.bool_] | None
+
+
+def _of_telescopes(file: DL1File, table: ImageTable, wanted: set[int]) -> Mask:
+    """Rows of some telescopes; None for all."""
+    if wanted >= set(table.telescopes):
+        return None
+    return np.isin(file.ids(table)[:, 2], sorted(wanted))
+
+
+def _lost(chosen: Mask, usable: Mask, rows: int) -> int:
+    if usable is None:
+        return 0
+    return int(np.count_nonzero(~usable & (np.ones(rows, dtype=bool) if chosen is None else chosen)))
+
+
+def _rows(masks: Sequence[Mask]) -> NDArray[np.int64] | None:
+    given = [m for m in masks if m is not None]
+    return np.flatnonzero(np.logical_and.reduce(given)) if given else None
+
+
+def _undamaged(file: DL1File, table: ImageTable) -> Mask:
+    """Rows that can be read; None for all. What cannot is told."""
+    with file.open() as h5:
+        found = list(find_damage(h5, [table.layout.path]))
+    if not found:
+        return None
+    keep = np.ones(table.layout.rows, dtype=bool)
+    for damage in found:
+        keep[damage.start : damage.stop] = False
+        _log.warning("left out: %s, table %s, rows %d to %d", file.path, damage.table, damage.start, damage.stop)
+    try:
+        file.ids(table)
+    except DataError as error:
+        _log.warning("left out: the rest of the table, whose events are not known: %s", error)
+        keep[:] = False
+    return keep
+
+
+def check_events(file: DL1File) -> None:
+    """Refuse a file whose tables of events, runs or instrument are damaged.
+
+    Raises
+    ------
+    DataError
+        With the first damaged rows.
+    """
+    with file.open() as h5:
+        paths = [p for p in tables(h5) if not any(part in p for part in _NOT_NEEDED)]
+        for damage in find_damage(h5, paths):
+            raise DataError(f"{file.path}, table {damage.table}, rows {damage.start} to {damage.stop} are damaged")
+
+
+__all__ = ["check_events", "find_pieces"]
