@@ -71,11 +71,12 @@ def read_columns(dataset: h5py.Dataset, names: Iterable[str]) -> dict[str, NDArr
         There is no such column, or the table is damaged.
     """
     wanted = list(names)
-    missing = [n for n in wanted if n not in (dataset.dtype.names or ())]
+    known = dataset.dtype.names or ()
+    missing = [n for n in wanted if n not in known]
     if missing:
         raise DataError(f"{label(dataset)} has no column {missing[0]!r}")
-    rows = read_rows(dataset, slice(None), wanted)
-    return {n: decoder(dataset, n)(rows[n]) for n in wanted}
+    rows = read_rows(dataset, slice(None), None if len(wanted) == len(known) else wanted)
+    return {n: decode(rows[n]) for n, decode in decoders(dataset, wanted).items()}
 
 
 def read_rows(dataset: h5py.Dataset, rows: slice, names: list[str] | None = None) -> NDArray[Any]:
@@ -130,15 +131,46 @@ class Decoder:
         return values
 
 
-def decoder(dataset: h5py.Dataset, name: str) -> Decoder:
-    """How a column is decoded.
+def decoders(dataset: h5py.Dataset, names: Iterable[str]) -> dict[str, Decoder]:
+    """How columns are decoded.
 
     Raises
     ------
     DataError
-        Its attributes make no sense.
+        The attributes of a column make no sense.
     """
-    facts = column_facts(dataset, name)
+    attributes, columns = dataset.attrs, dataset.dtype.names or ()
+    known = set(attributes)
+    return {n: _decoder(dataset, n, _facts(attributes, known, columns, n)) for n in names}
+
+
+def column_facts(dataset: h5py.Dataset, name: str) -> dict[str, Any]:
+    """What attributes say of a column, by key.
+
+    They are called ``CTAFIELD_<position>_<KEY>``, where ``CTAFIELD_<position>_NAME`` names the column; before data
+    model v4 ``<column>_<KEY>``.
+    """
+    return _facts(dataset.attrs, set(dataset.attrs), dataset.dtype.names or (), name)
+
+
+def _facts(attributes: Any, known: set[str], columns: tuple[str, ...], name: str) -> dict[str, Any]:
+    prefixes = (f"{name}_", f"CTAFIELD_{_position(attributes, known, columns, name)}_")
+    return {key: text(attributes[p + key]) for p in prefixes for key in FACTS if p + key in known}
+
+
+def _position(attributes: Any, known: set[str], columns: tuple[str, ...], name: str) -> int:
+    def called(number: int) -> str:
+        attribute = f"CTAFIELD_{number}_NAME"
+        return str(text(attributes[attribute])) if attribute in known else ""
+
+    position = columns.index(name)
+    # Some attributes leave out the prefix that the column has.
+    if called(position) in ("", name) or name.endswith(f"_{called(position)}"):
+        return position
+    return next((n for n in range(len(columns)) if called(n) == name), -1)
+
+
+def _decoder(dataset: h5py.Dataset, name: str, facts: dict[str, Any]) -> Decoder:
     factor = UNITS.get(str(facts.get("UNIT", "")), 1.0)
     if facts.get("TRANSFORM") != "fixed_point" and "TRANSFORM_SCALE" not in facts:
         return Decoder(factor=factor)
@@ -155,33 +187,6 @@ def decoder(dataset: h5py.Dataset, name: str) -> Decoder:
     if not made.scale or not np.isfinite([made.scale, made.offset]).all() or np.dtype(made.dtype).kind != "f":
         raise DataError(f"{label(dataset)}, column {name!r}: its fixed-point attributes make no sense")
     return made
-
-
-def decode(dataset: h5py.Dataset, name: str, stored: NDArray[Any]) -> NDArray[Any]:
-    """Stored values of a column, as physical values in our units."""
-    return decoder(dataset, name)(stored)
-
-
-def column_facts(dataset: h5py.Dataset, name: str) -> dict[str, Any]:
-    """What attributes say of a column, by key.
-
-    They are called ``CTAFIELD_<position>_<KEY>``, where ``CTAFIELD_<position>_NAME`` names the column; before data
-    model v4 ``<column>_<KEY>``.
-    """
-    attributes = dataset.attrs
-    prefixes = [f"CTAFIELD_{_position(dataset, name)}_", f"{name}_"]
-    return {k: text(attributes[p + k]) for p in reversed(prefixes) for k in FACTS if p + k in attributes}
-
-
-def _position(dataset: h5py.Dataset, name: str) -> int:
-    names = dataset.dtype.names or ()
-    position = names.index(name)
-    called = str(text(dataset.attrs.get(f"CTAFIELD_{position}_NAME", name)))
-    # Some attributes leave out the prefix that the column has.
-    if name == called or name.endswith(f"_{called}"):
-        return position
-    others = (i for i in range(len(names)) if text(dataset.attrs.get(f"CTAFIELD_{i}_NAME", "")) == name)
-    return next(others, -1)
 
 
 def text(value: Any) -> Any:
@@ -230,8 +235,7 @@ __all__ = [
     "Decoder",
     "column_facts",
     "damaged",
-    "decode",
-    "decoder",
+    "decoders",
     "label",
     "match",
     "read_column",

@@ -68,14 +68,17 @@ class EventTable:
         DataError
             There is no such column.
         """
+        value = self._columns[name] = self._read(name)
+        return value
+
+    def _read(self, name: str) -> Column:
+        """A column that is not kept, if it has not been read yet: what is made of it will be."""
         try:
             value = self._columns[name]
         except KeyError:
             hint = suggest(name, self._columns)
             raise DataError(f"the data have no column {name!r}" + (f", {hint}" if hint else "")) from None
-        if callable(value):
-            value = self._columns[name] = value()
-        return value
+        return value() if callable(value) else value
 
     def __contains__(self, name: object) -> bool:
         return name in self._columns
@@ -114,6 +117,8 @@ class EventTable:
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> EventTable:
         """The table of these rows, by number or by mask; columns stay unread until they are named."""
         numbers = (np.flatnonzero(rows) if rows.dtype == bool else rows).astype(np.int64)
+        if len(numbers) == self._length and (numbers[1:] > numbers[:-1]).all():
+            return self
         columns = {name: self._taken(name, numbers) for name in self._columns}
         if self._images is None:
             return EventTable(columns, len(numbers))
@@ -126,13 +131,13 @@ class EventTable:
         return EventTable({**self._columns, **columns}, self._length, offsets=self._offsets, images=images)
 
     def _taken(self, name: str, rows: NDArray[np.int64]) -> Callable[[], Column]:
-        return lambda: self[name][rows]
+        return lambda: self._read(name)[rows]
 
 
 def concatenate(tables: list[EventTable]) -> EventTable:
     """One table after the other, with the columns that all of them have."""
     names = [n for n in tables[0].names if all(n in t for t in tables)]
-    columns = {n: (lambda n=n: np.concatenate([t[n] for t in tables])) for n in names}
+    columns = {n: (lambda n=n: np.concatenate([t._read(n) for t in tables])) for n in names}
     length = sum(len(t) for t in tables)
     if all(t.images is t for t in tables):
         return EventTable(columns, length)

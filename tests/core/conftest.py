@@ -33,6 +33,14 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What runs remember of files does not go to the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAMMALEARN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def find() -> Callable[[str], Path]:
     """``find("gamma_test")``: a real DL1 file, of the tests or of the examples."""

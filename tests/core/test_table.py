@@ -60,11 +60,28 @@ def test_taking_rows_reads_nothing() -> None:
     assert columns.reads == ["b", "b"]
 
 
-def test_two_parts_of_one_table_read_a_column_once() -> None:
+def test_parts_take_a_column_that_the_table_has_read() -> None:
     columns = Counting(a=[1.0, 2.0])
     table = columns.table()
+    assert table["a"].tolist() == [1.0, 2.0]
     assert [table.take(rows(0))["a"][0], table.take(rows(1))["a"][0]] == [1.0, 2.0]
     assert columns.reads == ["a"]
+
+
+def test_what_a_part_has_read_is_kept_by_the_part_only() -> None:
+    columns = Counting(a=[1.0, 2.0])
+    table = columns.table()
+    part = table.take(rows(1))
+    assert part["a"].tolist() == part["a"].tolist() == [2.0]
+    assert columns.reads == ["a"]
+    assert table["a"].tolist() == [1.0, 2.0]
+    assert columns.reads == ["a", "a"]
+
+
+def test_all_rows_in_their_order_are_the_table_itself() -> None:
+    table = Counting(a=[1.0, 2.0]).table()
+    assert table.take(rows(0, 1)) is table.take(np.array([True, True])) is table
+    assert table.take(rows(1, 0))["a"].tolist() == [2.0, 1.0]
 
 
 def test_a_misspelt_column_is_an_error_that_suggests_the_right_one() -> None:

@@ -58,20 +58,20 @@ class Layout:
 
 def layout(table: h5py.Dataset) -> Layout:
     """How a table is stored; one that is not chunked counts as chunks of about 250 kB."""
-    size = max(table.dtype.itemsize, 1)
-    chunk = table.chunks[0] if table.chunks else max(1, min(len(table), 250_000 // size))
+    dtype, rows, chunks = table.dtype, len(table), table.chunks
+    chunk = chunks[0] if chunks else max(1, min(rows, 250_000 // max(dtype.itemsize, 1)))
     return Layout(
         file=table.file.filename,
         path=table.name,
-        rows=len(table),
+        rows=rows,
         chunk=int(chunk),
-        dtype=table.dtype,
-        pipeline=_pipeline(table),
+        dtype=dtype,
+        pipeline=_pipeline(table, dtype) if chunks else None,
     )
 
 
-def _pipeline(table: h5py.Dataset) -> tuple[int, ...] | None:
-    if table.chunks is None or table.dtype.itemsize != table.id.get_type().get_size() or table.dtype.hasobject:
+def _pipeline(table: h5py.Dataset, dtype: np.dtype[Any]) -> tuple[int, ...] | None:
+    if dtype.itemsize != table.id.get_type().get_size() or dtype.hasobject:
         return None
     created = table.id.get_create_plist()
     filters = tuple(created.get_filter(i)[0] for i in range(created.get_nfilters()))

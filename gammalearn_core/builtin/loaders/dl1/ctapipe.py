@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from functools import cache
 from functools import cached_property
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from gammalearn_core.builtin.loaders.dl1.formats import Column
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
 from gammalearn_core.builtin.loaders.dl1.formats import Ids
 from gammalearn_core.builtin.loaders.dl1.formats import ImageTable
+from gammalearn_core.builtin.loaders.dl1.formats import Memory
 from gammalearn_core.builtin.loaders.dl1.formats import Piece
 from gammalearn_core.builtin.loaders.dl1.formats import event_ids
 from gammalearn_core.builtin.loaders.dl1.formats import image_table
@@ -87,16 +87,23 @@ class CtapipeFile(DL1File):
 
     def columns(self, pieces: Sequence[Piece]) -> dict[str, Column]:
         """Columns of the images of these pieces, one after the other, each read when it is called."""
-        keys = cache(lambda: np.concatenate([p.taken(self.ids(p.table)) for p in pieces]))
+        memory = self.memory()
+
+        def keys() -> Ids:
+            return memory.once("keys", lambda: np.concatenate([p.taken(self.ids(p.table)) for p in pieces]))
+
         obs_id: Callable[[], Ids] = lambda: keys()[:, 0]  # noqa: E731
         found: dict[str, Column] = {name: partial(lambda i: keys()[:, i], i) for i, name in enumerate(_IDS)}
-        found |= self._of_trigger(keys)
-        pointing = cache(lambda: np.concatenate([self._pointing_of(p) for p in pieces]))
+        found |= self._of_trigger(keys, memory)
+
+        def pointing() -> NDArray[np.float64]:
+            return memory.once("pointing", lambda: np.concatenate([self._pointing_of(p) for p in pieces]))
+
         found |= {n: partial(lambda i: pointing()[:, i], i) for i, n in enumerate(("pointing_alt", "pointing_az"))}
-        found |= self._truth(keys)
+        found |= self._truth(keys, memory)
         with self.open() as h5:
             found |= simulated_index(self.table(h5, RUN), obs_id)
-        found |= self._parameters(pieces)
+        found |= self._parameters(pieces, memory)
         return found
 
     def _parameters_path(self, table: ImageTable) -> str:
@@ -127,25 +134,32 @@ class CtapipeFile(DL1File):
                 columns["time"] = seconds(table, "time")
             return event_ids(table), columns
 
-    def _of_trigger(self, keys: Callable[[], Ids]) -> dict[str, Column]:
+    def _of_trigger(self, keys: Callable[[], Ids], memory: Memory) -> dict[str, Column]:
         ids, columns = self._trigger
-        rows = cache(lambda: rows_of(keys()[:, :2], ids, f"{self.path}, table {TRIGGER}"))
+
+        def rows() -> NDArray[np.int64]:
+            where = f"{self.path}, table {TRIGGER}"
+            return memory.once("trigger rows", lambda: rows_of(keys()[:, :2], ids, where))
+
         return {name: partial(lambda v: taken(v, rows()), values) for name, values in columns.items()}
 
-    def _truth(self, keys: Callable[[], Ids]) -> dict[str, Column]:
+    def _truth(self, keys: Callable[[], Ids], memory: Memory) -> dict[str, Column]:
         if not self.simulated:
             return {}
         with self.open() as h5:
             names = [n for n in h5[SHOWER].dtype.names if n.startswith("true_")]
 
-        @cache
-        def shower() -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+        def read() -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
             with self.open() as h5:
                 table = h5[SHOWER]
                 rows = rows_of(keys()[:, :2], event_ids(table), f"{self.path}, table {SHOWER}")
                 return rows, read_columns(table, names)
 
-        return {n: partial(lambda n: taken(shower()[1][n], shower()[0]), n) for n in names}
+        def column(name: str) -> NDArray[Any]:
+            rows, columns = memory.once("truth", read)
+            return taken(columns[name], rows)
+
+        return {n: partial(column, n) for n in names}
 
     def _pointing_of(self, piece: Piece) -> NDArray[np.float64]:
         """Altitude and azimuth (deg) of each image, ``(n, 2)``."""
@@ -172,7 +186,7 @@ class CtapipeFile(DL1File):
                     return directions(table, ids[:, 0], time)
         raise DataError(f"{self.path} does not say where telescope {tel_id} points to: none of {', '.join(FOLDERS)}")
 
-    def _parameters(self, pieces: Sequence[Piece]) -> dict[str, Column]:
+    def _parameters(self, pieces: Sequence[Piece], memory: Memory) -> dict[str, Column]:
         """DL1 parameters and true impact distances that all of these pieces have."""
         found: dict[str, Column] = {}
         for folder, prefix in ((PARAMETERS, ""), (IMPACT, "true_")):
@@ -183,7 +197,7 @@ class CtapipeFile(DL1File):
                     continue
                 types = [t.dtype for t in tables if t is not None]
             names = [n for n in types[0].names if n not in _IDS and all(n in t.names for t in types)]
-            rows = cache(partial(self._parameter_rows, pieces, paths))
+            rows = partial(memory.once, folder, partial(self._parameter_rows, pieces, paths))
             for name in names:
                 numeric = all(t[name].shape == () and t[name].kind in "fiub" for t in types)
                 if numeric and name.startswith(prefix):
@@ -192,10 +206,8 @@ class CtapipeFile(DL1File):
         return found
 
     def _name_now(self, name: str) -> str:
-        """What a parameter is called today: until v1 lengths were in the camera frame, and counts had another name."""
-        if not self.model.startswith(("v1.", "1.")):
-            return name
-        if re.fullmatch(r"hillas_(x|y|r|phi|length|width|psi|intensity|skewness|kurtosis)|timing_.*", name):
+        """What a parameter is called today: v1 had lengths in the camera frame, and until v3 counts had other names."""
+        if self.model.startswith(("v1.", "1.")) and re.match(r"(hillas|timing)_", name):
             return f"camera_frame_{name}"
         return name.replace("morphology_num_", "morphology_n_")
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 from typing import ClassVar
+from typing import TypeVar
 
 import h5py
 import numpy as np
@@ -26,12 +26,13 @@ from gammalearn_core.builtin.loaders.dl1.chunks import read_chunk
 from gammalearn_core.builtin.loaders.dl1.hdf5 import OpenFiles
 from gammalearn_core.builtin.loaders.dl1.instrument import Telescope
 from gammalearn_core.data.columns import Decoder
-from gammalearn_core.data.columns import decoder
+from gammalearn_core.data.columns import decoders
 from gammalearn_core.data.columns import label
 from gammalearn_core.data.columns import match
 from gammalearn_core.data.columns import read_columns
 from gammalearn_core.errors import DataError
 
+_T = TypeVar("_T")
 Ids = NDArray[np.int64]
 Column = Callable[[], NDArray[Any]]
 CALIBRATION = (0, 1, 2, 3, 4, 5)
@@ -70,6 +71,17 @@ class Piece:
         return values if self.rows is None else values[self.rows]
 
 
+class Memory(dict[object, Any]):
+    """What was made, by key."""
+
+    def once(self, key: object, make: Callable[[], _T]) -> _T:
+        """What ``make`` gives, made once until it is forgotten."""
+        if key not in self:
+            self[key] = make()
+        found: _T = self[key]
+        return found
+
+
 class DL1File(ABC):
     """A DL1 file.
 
@@ -95,7 +107,8 @@ class DL1File(ABC):
         self.images: tuple[ImageTable, ...] = ()
         self.model = ""
         self.simulated = False
-        self._ids_of = cache(self._read_ids)
+        self._memories: list[Memory] = []
+        self._ids = self.memory()
 
     @contextmanager
     def open(self) -> Iterator[h5py.File]:
@@ -128,7 +141,17 @@ class DL1File(ABC):
 
     def ids(self, table: ImageTable) -> NDArray[np.int64]:
         """``obs_id``, ``event_id`` and ``tel_id`` of each image of a table, ``(n, 3)``."""
-        return self._ids_of(table)
+        return self._ids.once(table, lambda: self._read_ids(table))
+
+    def memory(self) -> Memory:
+        """A memory that `forget` clears."""
+        self._memories.append(Memory())
+        return self._memories[-1]
+
+    def forget(self) -> None:
+        """Let go of what was kept while columns were read; it is read again if others are named."""
+        for memory in self._memories:
+            memory.clear()
 
     def _read_ids(self, table: ImageTable) -> NDArray[np.int64]:
         with self.open() as h5:
@@ -175,26 +198,26 @@ def image_table(dataset: h5py.Dataset, tel_id: NDArray[Any] | int) -> ImageTable
     DataError
         It lacks a column that images need, or pixels do not stand in one row.
     """
-    names = dataset.dtype.names or ()
+    dtype = dataset.dtype
+    names = dtype.names or ()
     of_one = isinstance(tel_id, int)
     needed = ["obs_id", "event_id", "image", *([] if of_one else ["tel_id"])]
     missing = [n for n in needed if n not in names]
     if missing:
         raise DataError(f"{label(dataset)} has no column {missing[0]!r}")
     known = [n for n in PIXEL_COLUMNS if n in names]
-    shape = dataset.dtype["image"].shape
+    shape = dtype["image"].shape
     if len(shape) == 2:
         raise DataError(f"{label(dataset)} has images of {shape[0]} gain channels: they must be gain-selected")
     for name in known:
-        kind = dataset.dtype[name].base.kind
-        if dataset.dtype[name].shape != shape or len(shape) != 1 or kind not in "fiub":
-            raise DataError(f"{label(dataset)}, column {name!r}: {dataset.dtype[name]} is not one number a pixel")
+        if dtype[name].shape != shape or len(shape) != 1 or dtype[name].base.kind not in "fiub":
+            raise DataError(f"{label(dataset)}, column {name!r}: {dtype[name]} is not one number a pixel")
     return ImageTable(
         layout=layout(dataset),
         tel_id=tel_id if isinstance(tel_id, int) else None,
         telescopes={tel_id: len(dataset)} if isinstance(tel_id, int) else _counted(tel_id),
         n_pixels=shape[0],
-        decoders={n: decoder(dataset, n) for n in known},
+        decoders=decoders(dataset, known),
     )
 
 
@@ -265,6 +288,7 @@ __all__ = [
     "DL1File",
     "Ids",
     "ImageTable",
+    "Memory",
     "Piece",
     "event_ids",
     "image_table",

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from functools import cache
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -114,7 +113,11 @@ class LstchainFile(DL1File):
 
     def columns(self, pieces: Sequence[Piece]) -> dict[str, Column]:
         """Columns of the images of these pieces, one after the other, each read when it is called."""
-        keys = cache(lambda: np.concatenate([p.taken(self.ids(p.table)) for p in pieces]))
+        memory = self.memory()
+
+        def keys() -> Ids:
+            return memory.once("keys", lambda: np.concatenate([p.taken(self.ids(p.table)) for p in pieces]))
+
         obs_id: Callable[[], Ids] = lambda: keys()[:, 0]  # noqa: E731
         found: dict[str, Column] = {name: partial(lambda i: keys()[:, i], i) for i, name in enumerate(_IDS)}
         with self.open() as h5:

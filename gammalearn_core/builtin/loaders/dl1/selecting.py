@@ -37,13 +37,15 @@ def find_pieces(
     camera_of: list[int] = []
     for number, file in enumerate(files):
         found, calibration = [], 0
+        wanted = [{tel for n, tel in camera.telescopes if n == number} for camera in cameras]
         for table in file.images:
+            if not set.union(*wanted) & set(table.telescopes):
+                continue
             usable = file.usable(table)
             undamaged = _undamaged(file, table) if skip else None
-            for index, camera in enumerate(cameras):
-                mine = {tel for n, tel in camera.telescopes if n == number}
-                chosen = [_of_telescopes(file, table, mine), usable, undamaged]
+            for index, mine in enumerate(wanted):
                 if mine & set(table.telescopes):
+                    chosen = [_of_telescopes(file, table, mine), usable, undamaged]
                     calibration += _lost(chosen[0], usable, table.layout.rows)
                     found.append((Piece(file=file, table=table, rows=_rows(chosen)), index))
         if calibration:

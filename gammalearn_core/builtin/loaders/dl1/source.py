@@ -92,6 +92,7 @@ class DL1Source:
         self._lock = RLock()
         self._open_files = OpenFiles()
         self._stores: list[ImageStore] = []
+        self._reading = False
         try:
             given = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
             self.files = self._opened(given, on_corrupt)
@@ -151,6 +152,7 @@ class DL1Source:
             part = images[here]
             if len(part) or self._level == "telescope":
                 with self._lock:
+                    self._forget()
                     pixels, ids = self._stores[number].read(self._table_of[piece[here]], table_row[here])
                 groups[chosen.key] = self._images(part, event[here], pixels, ids)
         return Batch(images=groups, events=self._event_columns(rows))
@@ -166,6 +168,13 @@ class DL1Source:
                     _log.warning("%s: %d images are marked as not valid; they are used", file.path, counts.invalid)
             store.counts.clear()
         self._open_files.close()
+
+    def _forget(self) -> None:
+        """Let files go of what was kept while columns were read, which is not needed for images."""
+        if not self._reading:
+            self._reading = True
+            for file in self.files:
+                file.forget()
 
     def _opened(self, paths: Sequence[Path], on_corrupt: str) -> list[DL1File]:
         """All files, or those that can be opened and whose tables of events can be read."""
