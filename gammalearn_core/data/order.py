@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LANES = 8
-"""Number of lanes of a group. Ranks share them, so that each reads its own blocks: a divisor of it is best."""
+"""Number of lanes of a group, if there is memory for as many. Ranks share them, so that each reads its own blocks."""
 
 
 def derived_seed(*words: int | str) -> int:
@@ -88,8 +88,11 @@ class Order:
         _, group = np.unique(groups[used], return_inverse=True)
         self._blocks_of = [np.flatnonzero(group == g) for g in range(int(group.max(initial=-1)) + 1)]
         # Half of the memory, so that the blocks of a window are still there when its last row is read.
-        window = capacity / 2 * len(rows) / int(blocks[-1]) / max(1, len(self._blocks_of) * LANES)
-        self._window = max(1, int(window))
+        room = capacity / 2 * len(rows) / int(blocks[-1]) / max(1, len(self._blocks_of))
+        # A window that is less than a block would have each block read several times.
+        block = max(1.0, float(self._length.mean()) if len(used) else 1.0)
+        self._lanes = next((n for n in (LANES, LANES // 2, LANES // 4) if room / n >= block), 1)
+        self._window = max(1, int(room / self._lanes))
 
     def __len__(self) -> int:
         """Number of steps of an epoch; the last may be smaller."""
@@ -119,7 +122,7 @@ class Order:
     def _group(self, epoch: int, number: int) -> _Group:
         seed = derived_seed(self._seed, "blocks", epoch, number)
         blocks = np.random.default_rng(seed).permutation(self._blocks_of[number])
-        return _Group(self._start[blocks], self._length[blocks], window=self._window, seed=seed)
+        return _Group(self._start[blocks], self._length[blocks], lanes=self._lanes, window=self._window, seed=seed)
 
     def _labels(self, epoch: int, groups: Sequence[_Group]) -> NDArray[np.uint8]:
         """Group of each sample of the epoch."""
@@ -132,9 +135,12 @@ class Order:
 class _Group:
     """Rows of one kind in blocks, laid out in lanes: each lane has about the same number, one after the other."""
 
-    def __init__(self, start: NDArray[np.int64], length: NDArray[np.int64], *, window: int, seed: int) -> None:
+    def __init__(
+        self, start: NDArray[np.int64], length: NDArray[np.int64], *, lanes: int, window: int, seed: int
+    ) -> None:
         self._start = start
         self._ends = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
+        self._lanes = lanes
         self._window = window
         self._seed = seed
         self._windows: dict[int, tuple[int, NDArray[np.int64]]] = {}
@@ -144,12 +150,14 @@ class _Group:
 
     def take(self, done: int, count: int, *, rank: int, world: int) -> NDArray[np.int64]:
         """The next ``count`` samples after ``done``, of each lane in turn; -1 for those of other ranks."""
-        lane, place = (done + np.arange(count)) % LANES, (done + np.arange(count)) // LANES
+        number = done + np.arange(count)
+        lane, place = number % self._lanes, number // self._lanes
+        owner = (lane if self._lanes >= world else number) % world
         found = np.full(count, -1, dtype=np.int64)
-        for number in range(rank, LANES, world):
-            here = np.flatnonzero(lane == number)
+        for one in range(self._lanes):
+            here = np.flatnonzero((lane == one) & (owner == rank))
             for window in np.unique(place[here] // self._window):
-                rows = self._rows_of(number, int(window))
+                rows = self._rows_of(one, int(window))
                 mine = here[place[here] // self._window == window]
                 found[mine] = rows[place[mine] % self._window]
         return found
@@ -158,7 +166,7 @@ class _Group:
         """Rows of a window of a lane, in their order. The latest of each lane is kept."""
         known = self._windows.get(lane)
         if known is None or known[0] != window:
-            share, more = divmod(len(self), LANES)
+            share, more = divmod(len(self), self._lanes)
             first = lane * share + min(lane, more)
             last = first + share + (lane < more)
             places = np.arange(first + window * self._window, min(first + (window + 1) * self._window, last))

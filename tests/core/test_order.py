@@ -112,7 +112,7 @@ def test_a_large_set_goes_on_at_any_step(start: int) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("capacity", [3000, 20_000])
+@pytest.mark.parametrize("capacity", [300, 3000, 20_000])
 @pytest.mark.parametrize("world", [2, 4, 8])
 def test_the_steps_of_all_ranks_are_those_of_one(world: int, capacity: int) -> None:
     _, order = large(capacity)
@@ -150,6 +150,14 @@ def test_few_blocks_are_in_use_at_once() -> None:
             last_used[block] = number
     live = [sum(first_used[b] <= n <= last_used[b] for b in first_used) for n in range(0, len(order), 20)]
     assert max(live) * 50 <= 5000
+
+
+def test_windows_hold_whole_blocks_where_memory_is_short() -> None:
+    """Else each block would be read many times: there are fewer lanes instead."""
+    blocks = np.arange(0, 50_001, 50)
+    order = Order(np.arange(50_000), blocks, capacity=150, size=20, seed=1)
+    seen = [np.unique(step // 50) for step in order.steps(0)]
+    assert np.mean([len(step) for step in seen]) < 3
 
 
 def test_the_order_of_a_large_set_is_that_of_the_first_release() -> None:

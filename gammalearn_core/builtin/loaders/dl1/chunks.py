@@ -7,6 +7,7 @@ decoded beside other work. The checksum is checked all the same: a flipped bit w
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,8 @@ from gammalearn_core.data.columns import read_rows
 
 blosc.use_threads = False
 """Several chunks are decoded at once instead, and blosc's own threads wait for each other."""
-_FLETCHER32, _BLOSC = 3, 32001
+_DEFLATE, _SHUFFLE, _FLETCHER32, _BLOSC = 1, 2, 3, 32001
+"""Numbers of the filters that are undone here."""
 _checksum = Fletcher32()
 _local = threading.local()
 
@@ -75,7 +77,7 @@ def _pipeline(table: h5py.Dataset, dtype: np.dtype[Any]) -> tuple[int, ...] | No
         return None
     created = table.id.get_create_plist()
     filters = tuple(created.get_filter(i)[0] for i in range(created.get_nfilters()))
-    return filters if set(filters) <= {_FLETCHER32, _BLOSC} else None
+    return filters if set(filters) <= {_DEFLATE, _SHUFFLE, _FLETCHER32, _BLOSC} else None
 
 
 def read_chunk(table: h5py.Dataset, how: Layout, number: int) -> Callable[[], NDArray[Any]]:
@@ -122,10 +124,41 @@ def _decoded(stored: bytes, filters: list[int], how: Layout) -> NDArray[Any]:
     wanted = how.chunk * how.dtype.itemsize
     content: Any = stored
     for number in reversed(filters):
-        content = _checksum.decode(content) if number == _FLETCHER32 else _decompressed(content, wanted)
+        content = _undo(number, content, how, wanted)
     if len(content) != wanted:
         raise ValueError(f"a chunk of {len(content)} bytes instead of {wanted}")
     return np.frombuffer(content, how.dtype)
+
+
+def _undo(number: int, content: Any, how: Layout, wanted: int) -> Any:
+    """What a filter was given."""
+    if number == _FLETCHER32:
+        return _checksum.decode(content)
+    if number == _BLOSC:
+        return _decompressed(content, wanted)
+    if number == _DEFLATE:
+        return _inflated(content, wanted)
+    return _unshuffled(content, how.dtype.itemsize)
+
+
+def _inflated(content: Any, wanted: int) -> bytes:
+    stream = zlib.decompressobj()
+    try:
+        return stream.decompress(content, wanted + 4)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+
+
+def _unshuffled(content: Any, size: int) -> memoryview:
+    """Bytes in their order, which were sorted by their place in a row of ``size`` bytes."""
+    rows, rest = divmod(len(content), size)
+    result = _scratch(len(content), "unshuffled")
+    sorted_bytes = np.frombuffer(content, np.uint8)
+    ordered = np.frombuffer(result, np.uint8)[: rows * size].reshape(rows, size)
+    np.copyto(ordered, sorted_bytes[: rows * size].reshape(size, rows).T)
+    if rest:
+        result[rows * size :] = memoryview(content)[rows * size :]
+    return result
 
 
 def _decompressed(content: Any, wanted: int) -> Any:
@@ -134,14 +167,14 @@ def _decompressed(content: Any, wanted: int) -> Any:
     packed = int.from_bytes(bytes(content[12:16]), "little")
     if not wanted <= size <= wanted + 4 or packed > len(content):
         raise ValueError("the compressed data are not what they say they are")
-    return blosc.decompress(content, _scratch(size))
+    return blosc.decompress(content, _scratch(size, "decompressed"))
 
 
-def _scratch(size: int) -> memoryview:
+def _scratch(size: int, purpose: str) -> memoryview:
     """Memory of this thread. New memory for each chunk would cost more than the decoding, a page after the other."""
-    if len(getattr(_local, "memory", b"")) < size:
-        _local.memory = bytearray(size)
-    return memoryview(_local.memory)[:size]
+    if len(getattr(_local, purpose, b"")) < size:
+        setattr(_local, purpose, bytearray(size))
+    return memoryview(getattr(_local, purpose))[:size]
 
 
 __all__ = ["Layout", "layout", "read_chunk"]
