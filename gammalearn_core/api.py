@@ -43,8 +43,20 @@ class EventFilter(Protocol):
 
 
 @runtime_checkable
+class EventWeight(Protocol):
+    """What a weight gives: ``target(**params)``."""
+
+    def __call__(self, events: EventTable) -> NDArray[np.float64]:
+        """One finite number for each row, 0 or more."""
+
+
+@runtime_checkable
 class BatchTransform(Protocol):
     """What a transform gives: ``target(*, inputs, **params)``.
+
+    If the target has a parameter ``tasks``, it is given what is learned, ``{task: TaskSpec}``, whose ``geometry`` says
+    how a turn of the camera turns the truth; a parameter ``takes`` is given the names of the columns that the network
+    takes. A transform that changes what an image shows changes ``batch.truth`` and the images' ``columns`` with it.
 
     It may also have ``fit(batches)``, called once with batches of the training split, and then ``state_dict`` and
     ``load_state_dict``, so that what was measured is kept with the weights.
@@ -91,6 +103,7 @@ __all__ = [
     "EventFilter",
     "EventSource",
     "EventTable",
+    "EventWeight",
     "FittedTransform",
     "Images",
     "InputSpec",

@@ -48,7 +48,7 @@ def read_ahead(parts: Iterable[_Part], read: Callable[[_Part], _Batch], *, ahead
         What ``parts`` or ``read`` raise, where the batch would have been.
     """
     if not ahead:
-        return map(read, parts)
+        return (read(part) for part in parts)
     return _from_thread(_Reader(parts, read, ahead))
 
 

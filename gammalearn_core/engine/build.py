@@ -13,6 +13,7 @@ from torch import nn
 from gammalearn_core.data.codec import TargetCodec
 from gammalearn_core.data.order import derived_seed
 from gammalearn_core.data.selection import Cut
+from gammalearn_core.data.selection import sparing
 from gammalearn_core.data.source import Combined
 from gammalearn_core.data.source import EventSource
 from gammalearn_core.data.specs import InputSpec
@@ -20,8 +21,10 @@ from gammalearn_core.data.specs import OutputSpec
 from gammalearn_core.data.specs import TaskSpec
 from gammalearn_core.data.truth import Task
 from gammalearn_core.data.truth import check_columns
+from gammalearn_core.data.weights import Weight
 from gammalearn_core.engine.components import Part
 from gammalearn_core.engine.components import import_parts
+from gammalearn_core.engine.needed_columns import missing_columns
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
@@ -42,6 +45,7 @@ class Built:
     parts: dict[str, Part]
     source: EventSource
     cuts: list[Cut]
+    weights: list[Weight]
     tasks: dict[str, Task]
     transforms: list[tuple[Part, Any]]
     inputs: InputSpec
@@ -114,7 +118,7 @@ def _source(parts: dict[str, Part], experiment: Experiment) -> EventSource:
 
 def _opened(part: Part) -> EventSource:
     source: EventSource = part.make()
-    absent = [n for n in ("events", "inputs", "blocks", "read", "close") if not hasattr(source, n)]
+    absent = [n for n in ("events", "inputs", "blocks", "capacity", "read", "close") if not hasattr(source, n)]
     if absent:
         what = f"gives a {type(source).__name__}, which has no {', '.join(absent)}: it is not an event source"
         raise SettingsError([Problem(f"{part.where} {part.ref.label}", what)])
@@ -134,11 +138,11 @@ class _Builder:
     def build(self) -> Built:
         """Make everything, or raise with all problems."""
         tasks = self._tasks()
-        cuts = self._cuts()
-        inputs, transforms = self._transforms()
+        cuts, weights = self._cuts(), self._weights()
+        specs = {name: _task_spec(task) for name, task in tasks.items()}
+        inputs, transforms = self._transforms(specs)
         self._check_inputs(inputs)
         self._stop_if_wrong()
-        specs = {name: _task_spec(task) for name, task in tasks.items()}
         self._check_names(tasks)
         losses = {name: self._make(f"losses[{name!r}]", task=spec) for name, spec in specs.items()}
         self._stop_if_wrong()
@@ -155,6 +159,7 @@ class _Builder:
             parts=self.parts,
             source=self.source,
             cuts=cuts,
+            weights=weights,
             tasks=tasks,
             transforms=transforms,
             inputs=inputs,
@@ -197,14 +202,24 @@ class _Builder:
         return tasks
 
     def _cuts(self) -> list[Cut]:
-        parts = [p for p in self.parts.values() if p.kind == "filter"]
-        made = [(p, self._make(p.where)) for p in parts]
-        return [(p.ref.label, p.fact("scope"), cut) for p, cut in made if cut is not None]
+        made = [(p, self._reading(p)) for p in self.parts.values() if p.role == "filter"]
+        return [(p.ref.label, p.fact("scope"), _cut(p, function)) for p, function in made if function is not None]
 
-    def _transforms(self) -> tuple[InputSpec, list[tuple[Part, Any]]]:
+    def _weights(self) -> list[Weight]:
+        made = [(p, self._reading(p)) for p in self.parts.values() if p.role == "weight"]
+        return [(p.ref.label, function) for p, function in made if function is not None]
+
+    def _reading(self, part: Part) -> Any:
+        """A filter or weight, with problems of the columns that it reads."""
+        function = self._make(part.where)
+        self.problems += missing_columns(part, function, self.source.events)
+        return function
+
+    def _transforms(self, tasks: dict[str, TaskSpec]) -> tuple[InputSpec, list[tuple[Part, Any]]]:
         inputs, made = self.source.inputs, []
+        wanted = {"tasks": tasks, "takes": tuple(self.parts["network"].fact("takes"))}
         for part in (p for p in self.parts.values() if p.kind == "transform"):
-            transform = self._make(part.where, inputs=inputs)
+            transform = self._make(part.where, inputs=inputs, optional=wanted)
             if transform is not None and not isinstance(getattr(transform, "outputs", None), InputSpec):
                 what = f"gives a {type(transform).__name__} without .outputs, the InputSpec of what it leaves"
                 self.problems.append(Problem(f"{part.where} {part.ref.label}", what))
@@ -254,6 +269,11 @@ class _Builder:
     def _default_metric(self, where: str, id: str) -> Part:
         record, target = self.registry.find(id, kind="metric"), self.registry.load(id, kind="metric")
         return Part(where=where, ref=Ref(id), kind="metric", role="metric", record=record, target=target)
+
+
+def _cut(part: Part, function: Any) -> Any:
+    """A filter as it is made; one on truth leaves sources without truth alone."""
+    return sparing(function, part.ref.label) if getattr(function, "truth", part.fact("truth")) else function
 
 
 def _local_target(part: Part) -> Target:

@@ -19,6 +19,7 @@ from attrs import field
 
 from gammalearn_core.engine.parameters import check_parameters
 from gammalearn_core.engine.parameters import defaults
+from gammalearn_core.engine.parameters import name_arguments
 from gammalearn_core.engine.parameters import signature_of
 from gammalearn_core.errors import GammalearnError
 from gammalearn_core.errors import Problem
@@ -40,7 +41,8 @@ _log = logging.getLogger(__name__)
 SUPPLIED: Mapping[str, tuple[tuple[str, ...], int]] = {
     "loader": ((), 0),
     "filter": ((), 0),
-    "transform": (("inputs",), 0),
+    "weight": ((), 0),
+    "transform": (("inputs", "tasks", "takes"), 0),
     "target": ((), 0),
     "network": (("inputs", "outputs"), 0),
     "loss": (("task",), 0),
@@ -52,6 +54,8 @@ SUPPLIED: Mapping[str, tuple[tuple[str, ...], int]] = {
     "report": ((), 1),
 }
 """What the core supplies when it calls a target: keywords, and the number of arguments in front."""
+_ROLES = {"balance": "balance", "schedule": "schedule", "weights": "weight"}
+"""Settings whose components are called as others of their kind are not."""
 
 
 @define(kw_only=True)
@@ -140,17 +144,18 @@ def import_parts(experiment: Experiment, registry: Registry, folder: Path) -> tu
     parts: dict[str, Part] = {}
     problems: list[Problem] = []
     for where, kind, item in slots(experiment):
-        role = where if where in ("balance", "schedule") else kind
+        role = _ROLES.get(where.partition("[")[0], kind)
         try:
             record, target = _resolve(item, kind, registry)
         except UnknownComponentError as error:
             problems.append(Problem(where, str(error)))
             continue
-        part = Part(where=where, ref=item, kind=kind, role=role, record=record, target=target)
-        if isinstance(record, Loader) and record.paths in item.parameters:
-            part.files = resolve_paths(item.parameters[record.paths], folder)[0]
         keywords, positional = SUPPLIED[role]
-        problems += check_parameters(where, item, target, keywords=keywords, positional=positional)
+        named, found = name_arguments(where, item, target, keywords=keywords, positional=positional)
+        part = Part(where=where, ref=named, kind=kind, role=role, record=record, target=target)
+        if isinstance(record, Loader) and record.paths in named.parameters:
+            part.files = resolve_paths(named.parameters[record.paths], folder)[0]
+        problems += found or check_parameters(where, named, target, keywords=keywords, positional=positional)
         parts[where] = part
     return parts, problems
 
@@ -191,7 +196,8 @@ def plain(value: object) -> Any:
         return value
     if isinstance(value, Ref):
         target = value.target if isinstance(value.target, str) else _describe_callable(value.target)["callable"]
-        return {"ref": target, "parameters": plain(dict(value.parameters))}
+        unnamed = {"arguments": plain(value.arguments)} if value.arguments else {}
+        return {"ref": target, **unnamed, "parameters": plain(dict(value.parameters))}
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

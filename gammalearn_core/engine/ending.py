@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from gammalearn_core.data.split import shares
+from gammalearn_core.engine.build import Built
 from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.engine.loop import Loop
 from gammalearn_core.engine.provenance import describe_file
@@ -74,20 +76,31 @@ def _definition(running: RunningExperiment, id: str) -> str:
 
 def _dl2(running: RunningExperiment, predictions: Predictions) -> list[Path]:
     """Write predictions; if that fails, the checkpoints and the metrics are there all the same."""
-    built, settings = running.built, running.settings
+    built = running.built
+    share, numbers = _test_files(built)
     try:
         return write_dl2(
             running.folder.predictions,
             predictions,
             tasks=built.tasks,
             files=built.files,
-            name=settings.name,
-            share=settings.test,
+            name=running.settings.name,
+            share=share,
+            only=numbers,
         )
     except Exception as error:
         _log.warning("predictions are not written: %s: %s", type(error).__name__, error)
         _log.debug("predictions", exc_info=True)
         return []
+
+
+def _test_files(built: Built) -> tuple[float, list[int]]:
+    """Share of the showers of a file that is in the test split, and numbers of the files that have one."""
+    sources = built.experiment.data
+    loaders = (part for part in built.parts.values() if part.kind == "loader")
+    by_source = shares("test", tuple(sources), built.experiment.test)
+    of_files = [by_source[name] for name, part in zip(sources, loaders, strict=True) for _ in part.files]
+    return max(by_source.values()), [number for number, share in enumerate(of_files) if share]
 
 
 def _report(running: RunningExperiment, part: Any, results: dict[str, Any]) -> list[Path]:

@@ -19,8 +19,8 @@ from gammalearn_core.engine.steps import balanced
 class Measuring:
     """Attached to an evaluator, fills ``engine.state.metrics`` with ``loss``, ``<task>/loss`` and ``<task>/<metric>``.
 
-    Losses are weighted means over all samples of the split that have truth. What cannot be measured, because no
-    sample has it, is NaN.
+    Losses are weighted means over all samples of the split that have truth, metrics are of all of these alike. What
+    cannot be measured, because no sample has it, is NaN.
     """
 
     def __init__(self, running: RunningExperiment) -> None:
@@ -55,7 +55,7 @@ class Measuring:
             self._sums[task][1] += float(weights.double().sum())
         batch = output["batch"]
         for task, metrics in self._running.built.metrics.items():
-            has = batch.weight[task] > 0
+            has = self._running.truth.known(task, batch.events["row"])
             if has.any():
                 for _, metric in metrics:
                     metric.update((output["outputs"][task][has], batch.truth[task][has]))

@@ -62,4 +62,34 @@ def messages(folder: RunFolder, console: Console) -> Iterator[None]:
         ours.level, ours.propagate, root.level = before
 
 
-__all__ = ["messages"]
+class Held(logging.Handler):
+    """Messages from before there is a run folder to keep them in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+
+    def tell(self) -> None:
+        """Say them now."""
+        ours = logging.getLogger("gammalearn_core")
+        ours.removeHandler(self)
+        for record in self._records:
+            logging.getLogger(record.name).handle(record)
+        self._records.clear()
+
+
+@contextmanager
+def held() -> Iterator[Held]:
+    """Hold messages of the framework back until they are told, at the end of the context at the latest."""
+    handler = Held()
+    logging.getLogger("gammalearn_core").addHandler(handler)
+    try:
+        yield handler
+    finally:
+        handler.tell()
+
+
+__all__ = ["Held", "held", "messages"]

@@ -65,6 +65,28 @@ def check_parameters(
             yield Problem(where, f"parameter {p.name!r} is required")
 
 
+def name_arguments(
+    where: str, item: Ref, target: Callable[..., object], *, keywords: tuple[str, ...] = (), positional: int = 0
+) -> tuple[Ref, list[Problem]]:
+    """A ref whose parameters all have their names, those that it gives by their place too; and what is wrong with it.
+
+    Parameters are as those of `check_parameters`. If something is wrong, the ref is as it was.
+    """
+    if not item.arguments:
+        return item, []
+    where, signature = f"{where} {item.label}", signature_of(target)
+    if signature is None:
+        return item, [Problem(where, "does not tell what its parameters are called, so that they need their names")]
+    own = list(signature.parameters.values())[positional:]
+    names = [p.name for p in own if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and p.name not in keywords]
+    if len(item.arguments) > len(names):
+        what = f"takes at most {len(names)} parameters without their names, got {len(item.arguments)}"
+        return item, [Problem(where, what, f"they are {', '.join(names)}" if names else "")]
+    placed = dict(zip(names, item.arguments, strict=False))
+    twice = [Problem(where, f"parameter {name!r} is given twice") for name in placed if name in item.parameters]
+    return (item, twice) if twice else (Ref(item.target, placed | dict(item.parameters)), [])
+
+
 def defaults(
     item: Ref, target: Callable[..., object], skip: tuple[str, ...] = (), positional: int = 0
 ) -> dict[str, Any]:
@@ -126,4 +148,4 @@ def _readable(hint: Any) -> str:
     )
 
 
-__all__ = ["check_parameters", "defaults", "signature_of"]
+__all__ = ["check_parameters", "defaults", "name_arguments", "signature_of"]

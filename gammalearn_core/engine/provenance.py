@@ -21,6 +21,7 @@ import torch
 
 from gammalearn_core._version import __version__
 from gammalearn_core.engine.build import Built
+from gammalearn_core.engine.checksums import sha256_of
 from gammalearn_core.engine.components import plain
 from gammalearn_core.settings.experiment import Experiment
 from gammalearn_core.settings.load import SettingsFile
@@ -51,6 +52,7 @@ def describe_experiment(built: Built) -> dict[str, Any]:
         "name": experiment.name,
         "data": {name: one(w) for name, w in zip(experiment.data, loaders, strict=True)},
         "filters": many("filters"),
+        "weights": many("weights"),
         "transforms": many("transforms"),
         "network": one("network"),
         "targets": {t: one(f"targets[{t!r}]") for t in experiment.tasks},
@@ -66,7 +68,7 @@ def describe_experiment(built: Built) -> dict[str, Any]:
 
 
 def _numbers(experiment: Experiment) -> dict[str, Any]:
-    names = ("epochs", "batch_size", "validation", "test", "seed", "device", "threads")
+    names = ("epochs", "batch_size", "validation", "test", "seed", "device", "threads", "read_ahead")
     return {n: plain(getattr(experiment, n)) for n in names} | {"requires": list(experiment.requires)}
 
 
@@ -130,13 +132,11 @@ def describe_run(
 
 def describe_file(path: Path, folder: Path) -> dict[str, Any]:
     """Name, size and checksum of an input file."""
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     try:
         name = Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive
         name = path.name
-    return {"path": name, "bytes": path.stat().st_size, "sha256": digest}
+    return {"path": name, "bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 def describe_environment() -> dict[str, Any]:

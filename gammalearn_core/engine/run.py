@@ -22,6 +22,8 @@ from gammalearn_core.engine.folder import latest_run
 from gammalearn_core.engine.folder import new_run_folder
 from gammalearn_core.engine.folder import write_text
 from gammalearn_core.engine.loop import Loop
+from gammalearn_core.engine.messages import Held
+from gammalearn_core.engine.messages import held
 from gammalearn_core.engine.messages import messages
 from gammalearn_core.engine.prepare import describe_split
 from gammalearn_core.engine.prepare import fit_transforms
@@ -75,6 +77,11 @@ def run(file: SettingsFile, registry: Registry, *, logdir: Path, fresh: bool = F
     torch.use_deterministic_algorithms(True, warn_only=True)
     if file.experiment.threads:
         torch.set_num_threads(file.experiment.threads)
+    with held() as early:
+        return _built_and_run(file, registry, early, logdir=logdir, fresh=fresh)
+
+
+def _built_and_run(file: SettingsFile, registry: Registry, early: Held, *, logdir: Path, fresh: bool) -> int:
     folder_of_settings = file.path.resolve().parent
     try:
         built = build(
@@ -95,7 +102,7 @@ def run(file: SettingsFile, registry: Registry, *, logdir: Path, fresh: bool = F
         folder = folder or new_run_folder(logdir, file.experiment.name, sha256)
         folder.lock()
         try:
-            _run(file, built, folder, description, describe_run(file, built, folder.id, sha256, data))
+            _run(file, built, folder, description, describe_run(file, built, folder.id, sha256, data), early)
         except SettingsError as error:
             raise SettingsError(error.problems, error.file or str(file.path)) from error.__cause__
         finally:
@@ -129,11 +136,17 @@ def _warn_of_copies(data: list[dict[str, Any]]) -> None:
 
 
 def _run(
-    file: SettingsFile, built: Built, folder: RunFolder, description: dict[str, Any], record: dict[str, Any]
+    file: SettingsFile,
+    built: Built,
+    folder: RunFolder,
+    description: dict[str, Any],
+    record: dict[str, Any],
+    early: Held,
 ) -> None:
     shown = console()
     with messages(folder, shown), StopRequest() as stop, _status(folder, record):
         _log.info("run folder %s", folder.path)
+        early.tell()
         _warn_of_copies(record["data"])
         running = prepare(built, folder, stop)
         try:

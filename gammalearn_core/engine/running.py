@@ -91,8 +91,7 @@ class RunningExperiment:
         if "writer" in vars(self):
             self.writer.close()
         for reading in list(self.readings):
-            if hasattr(reading, "close"):
-                reading.close()
+            reading.close()
         self.source.close()
 
 

@@ -25,7 +25,7 @@ def gammalearn_loaders() -> Iterable[Loader]:  # type: ignore[empty-body]
 
 @hookspec
 def gammalearn_filters() -> Iterable[Filter]:  # type: ignore[empty-body]
-    """Declare the cuts that choose which images and events are kept."""
+    """Declare the cuts that choose which images and events are kept, and weights of events in the losses."""
 
 
 @hookspec

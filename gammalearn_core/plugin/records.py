@@ -91,14 +91,20 @@ class Loader(Component):
 
 @frozen(kw_only=True)
 class Filter(Component):
-    """A cut: ``target(**params)`` gives ``(EventTable) -> bool array``, true where the row is kept."""
+    """A cut: ``target(**params)`` gives ``(EventTable) -> bool array``, true where the row is kept.
+
+    Or a weight: ``(EventTable) -> float array``, finite and not negative, one value an event.
+    """
 
     kind: ClassVar[str] = "filter"
 
+    part: Literal["filter", "weight"] = field(default="filter", validator=_one_of("filter", "weight"))
+    """``weight`` for what weighs events in the losses: the setting ``weights``, not ``filters``."""
     scope: Literal["image", "event"] = field(default="event", validator=_one_of("image", "event"))
-    """Image cuts run before event cuts."""
+    """Image cuts run before event cuts. Weights are those of events."""
     truth: bool = False
-    """Whether it cuts on simulated truth; such cuts are skipped in prediction."""
+    """Whether it cuts on simulated truth. Such cuts leave a source without truth alone, and are skipped in prediction.
+    What ``target`` gives may say it for itself, by an attribute of this name."""
 
 
 @frozen(kw_only=True)

@@ -14,6 +14,7 @@ from gammalearn_core.errors import Problem
 from gammalearn_core.errors import UnknownComponentError
 from gammalearn_core.plugin.names import suggest
 from gammalearn_core.plugin.records import Component
+from gammalearn_core.plugin.records import Filter
 from gammalearn_core.plugin.records import Handler
 from gammalearn_core.plugin.records import Loader
 from gammalearn_core.plugin.records import Loss
@@ -28,13 +29,20 @@ from gammalearn_core.settings.ref import On
 from gammalearn_core.settings.ref import Ref
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_PARTS = {"filters": "filter", "weights": "weight", "losses": "loss"}
+"""What belongs into a setting; into the others what they are called."""
 
 
 def slots(experiment: Experiment) -> Iterator[tuple[str, str, Ref]]:
     """Every component of an experiment: where it stands, the kind that belongs there, and the ref."""
     for name, source in experiment.data.items():
         yield ("data" if len(experiment.data) == 1 else f"data[{name!r}]"), "loader", source
-    for plural, kind in (("filters", "filter"), ("transforms", "transform"), ("reports", "report")):
+    for plural, kind in (
+        ("filters", "filter"),
+        ("weights", "filter"),
+        ("transforms", "transform"),
+        ("reports", "report"),
+    ):
         for index, item in enumerate(getattr(experiment, plural)):
             yield f"{plural}[{index}]", kind, item
     yield "network", "network", experiment.network
@@ -74,9 +82,17 @@ def check(experiment: Experiment, registry: Registry, folder: Path) -> list[Prob
     problems += _facts(experiment, records)
     for where, _, item in slots(experiment):
         record = records.get(where)
-        if isinstance(record, Loader) and record.paths:
+        if isinstance(record, Loader) and item.arguments:
+            problems.append(_unnamed(where, record, item))
+        elif isinstance(record, Loader) and record.paths:
             problems += check_paths(where, record, item, folder)
     return problems
+
+
+def _unnamed(where: str, record: Loader, item: Ref) -> Problem:
+    """Without its import nobody knows which parameter of a loader comes first."""
+    hint = f"write {record.paths}={item.arguments[0]!r}" if record.paths else ""
+    return Problem(f"{where} {item.label}", "parameters of a loader are given by name", hint)
 
 
 def resolve_paths(value: object, folder: Path) -> tuple[list[Path], list[str]]:
@@ -172,10 +188,10 @@ def _requirements(requirements: Iterable[str]) -> Iterator[Problem]:
 
 
 def _parts(records: dict[str, Component]) -> Iterator[Problem]:
-    """Losses where losses belong, balances where balances belong; likewise schedules."""
+    """Losses where losses belong, balances where balances belong; likewise schedules and weights."""
     for where, record in records.items():
-        if isinstance(record, (Loss, Optimizer)):
-            part = where if where in ("balance", "schedule", "optimizer") else "loss"
+        if isinstance(record, (Filter, Loss, Optimizer)):
+            part = _PARTS.get(where.partition("[")[0], where)
             if record.part != part:
                 yield Problem(where, f"{record.name!r} is {_article(record.part)}, not {_article(part)}")
 

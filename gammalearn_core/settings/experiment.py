@@ -84,7 +84,7 @@ class Experiment:
     """Name of the experiment; its runs are in the folder of this name."""
     data: Mapping[str, Ref] = field(converter=_as_sources, metadata=_setting(fields.data))
     """The loader, or several by name: events tell them apart by the column ``domain``, and those of the source
-    ``unlabelled`` have no truth."""
+    ``unlabelled`` have no truth. Sources called ``train``, ``validation`` and ``test`` are these splits."""
     network: Ref = field(converter=_as_ref, metadata=_setting(fields.component))
     """The network."""
     losses: Mapping[str, Ref] = field(converter=_as_named_refs, metadata=_setting(fields.named_components))
@@ -101,6 +101,8 @@ class Experiment:
     """What joins the losses of several tasks; without it they are added."""
     filters: Sequence[Ref] = field(default=(), converter=_as_refs, metadata=_setting(fields.components))
     """Cuts on images and events, made before any image is read."""
+    weights: Sequence[Ref] = field(default=(), converter=_as_refs, metadata=_setting(fields.components))
+    """Weights of events in the losses of all tasks, multiplied with each other."""
     transforms: Sequence[Ref] = field(default=(), converter=_as_refs, metadata=_setting(fields.components))
     """What is done to each batch before the network sees it, in this order."""
     metrics: Mapping[str, Sequence[Ref]] = field(factory=dict, converter=_as_metrics, metadata=_setting(fields.metrics))
@@ -125,6 +127,8 @@ class Experiment:
     """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     threads: int = field(default=0, metadata=_setting(fields.whole(0, 1024)))
     """Threads of torch; 0 leaves torch's choice. Bit-identical weights need 1."""
+    read_ahead: int = field(default=2, metadata=_setting(fields.whole(0, 1000)))
+    """Batches that a thread reads while the network trains; with 0 each is read when it is needed."""
     requires: Sequence[str] = field(default=(), converter=tuple, metadata=_setting(fields.texts))
     """Distributions that must be installed, as requirements: ``"gammalearn-hexconv>=0.1"``."""
 
@@ -182,7 +186,11 @@ def _joint_problems(settings: Mapping[str, object]) -> Iterator[Problem]:
     data = settings.get("data")
     if isinstance(data, Mapping) and set(data) == {"unlabelled"}:
         yield Problem("data", "the only source has no labels to learn from", "add a source: {'labelled': ref(…), …}")
-    shares = settings.get("validation", 0.2), settings.get("test", 0.2)
+    given = set(data) & {"train", "validation", "test"} if isinstance(data, Mapping) else set()
+    if given and "train" not in given:
+        what = f"there is a source {min(given)!r}, but none to train on"
+        yield Problem("data", what, "call the source to train on 'train': {'train': ref(…), …}")
+    shares = [0.0 if name in given else settings.get(name, 0.2) for name in ("validation", "test")]
     if all(isinstance(s, (int, float)) for s in shares) and sum(shares) >= 1:  # type: ignore[arg-type]
         yield Problem("validation, test", f"together they leave no shower to train on: {shares[0]} + {shares[1]}")
     for setting in ("targets", "metrics"):

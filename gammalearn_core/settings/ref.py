@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -36,6 +37,10 @@ def _frozen(parameters: Mapping[str, object]) -> Mapping[str, object]:
     return MappingProxyType(dict(parameters))
 
 
+def _tuple(arguments: Iterable[object]) -> tuple[object, ...]:
+    return tuple(arguments)
+
+
 @frozen(repr=False)
 class Ref:
     """A component and its parameters; made by `ref`. Imports nothing, compares by value and pickles."""
@@ -43,6 +48,8 @@ class Ref:
     target: str | Callable[..., object]
     """A component's id, ``plugin.component``, or any callable."""
     parameters: Mapping[str, object] = field(factory=dict, converter=_frozen, hash=False)
+    arguments: tuple[object, ...] = field(default=(), converter=_tuple, hash=False)
+    """Parameters that are given without their names."""
 
     @property
     def label(self) -> str:
@@ -53,13 +60,14 @@ class Ref:
 
     def __repr__(self) -> str:
         target = repr(self.target) if isinstance(self.target, str) else self.label
-        return f"ref({', '.join([target, *(f'{k}={v!r}' for k, v in self.parameters.items())])})"
+        named = (f"{name}={value!r}" for name, value in self.parameters.items())
+        return f"ref({', '.join([target, *map(repr, self.arguments), *named])})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (type(self), (self.target, dict(self.parameters)))
+        return (type(self), (self.target, dict(self.parameters), self.arguments))
 
 
-def ref(target: str | Callable[..., object], /, **parameters: object) -> Ref:
+def ref(target: str | Callable[..., object], /, *arguments: object, **parameters: object) -> Ref:
     """Name a component, with the parameters that it is to be called with.
 
     Parameters
@@ -67,6 +75,8 @@ def ref(target: str | Callable[..., object], /, **parameters: object) -> Ref:
     target : str or callable
         An id such as ``"hexconv.resnet"``, or a callable of your own. Positional only, so that a component may
         have a parameter named ``target``.
+    *arguments
+        The component's first parameters, without their names. Those that the core supplies do not count.
     **parameters
         Passed to the component. They may hold further refs.
 
@@ -74,13 +84,15 @@ def ref(target: str | Callable[..., object], /, **parameters: object) -> Ref:
     --------
     >>> ref("core.intensity", minimum=50).parameters["minimum"]
     50
+    >>> ref("core.cut", "hillas_intensity > 50")
+    ref('core.cut', 'hillas_intensity > 50')
     >>> ref("core.l1") == ref("core.l1")
     True
     """
     if not isinstance(target, str) and not callable(target):
         hint = "write ref('plugin.component') or ref(a_callable)"
         raise SettingsError([Problem("ref", f"expected an id or a callable, got {target!r}", hint)])
-    return Ref(target, parameters)
+    return Ref(target, parameters, arguments)
 
 
 @frozen

@@ -20,7 +20,7 @@ from gammalearn_core.builtin.loaders.dl1 import DL1Source
 from gammalearn_core.builtin.plugin import gammalearn_targets
 from gammalearn_core.builtin.targets.direction import Direction
 from gammalearn_core.builtin.targets.energy import Energy
-from gammalearn_core.builtin.transforms.log_charge import LogCharge
+from gammalearn_core.builtin.transforms.charge import LogCharge
 from gammalearn_core.data.truth import Task
 from gammalearn_core.data.truth import Truth
 

@@ -110,7 +110,7 @@ def _damage(h5: h5py.File, what: str) -> None:
         ("truncated", "bad.h5 is truncated"),
         ("text", "is not an HDF5 file"),
         ("empty", "is not an HDF5 file"),
-        ("other", "is HDF5, but not ctapipe DL1"),
+        ("other", "is HDF5, but not DL1"),
         ("no images", "has DL1 parameters but no images"),
         ("nan truth", "have no finite true_energy"),
         ("flipped", "the data are damaged"),
@@ -267,7 +267,7 @@ class Swap:
     def __call__(self, batch, generator):
         return batch.take(torch.arange(len(batch)).flip(0))
 """
-    settings = write_settings(tmp_path, head, transforms="[ref(Swap), ref('core.to_square', size=16)]")
+    settings = write_settings(tmp_path, head, transforms="[ref(Swap), ref('core.to_square', method='rebinning', size=16)]")
     assert run(settings) == 1
     assert "error: transform Swap changes the events of a batch or their order" in capsys.readouterr().err
 
@@ -291,12 +291,6 @@ def test_a_name_may_have_any_letters(tmp_path: Path) -> None:
     assert run(settings) == 0
     assert list(tmp_path.glob("runs/Énergie γ/*/predictions/*.h5"))
 
-
-def test_lstchain_files_are_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = TESTS / "lstchain-0.12.3_dl1_gamma_4LST.h5"
-    settings = write_settings(tmp_path, data=f"ref('core.dl1', paths={str(path)!r})")
-    assert run(settings) == 4
-    assert "is lstchain DL1" in capsys.readouterr().err
 
 
 def test_a_report_that_fails_does_not_lose_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

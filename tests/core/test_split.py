@@ -13,8 +13,11 @@ from gammalearn_core.builtin.loaders.dl1 import DL1Source
 from gammalearn_core.data.split import TEST
 from gammalearn_core.data.split import TRAIN
 from gammalearn_core.data.split import VALIDATION
+from gammalearn_core.data.split import shared_showers
 from gammalearn_core.data.split import shower_hash
+from gammalearn_core.data.split import shower_order
 from gammalearn_core.data.split import split
+from gammalearn_core.data.split import split_sources
 from gammalearn_core.data.table import Column
 
 Open = Callable[..., DL1Source]
@@ -144,3 +147,80 @@ def test_a_column_shower_is_taken_as_it_is() -> None:
 
 def test_no_events_are_split_too() -> None:
     assert split(observed(0), validation=0.5, test=0.2).tolist() == []
+
+
+# Sources that are splits.
+
+
+def sources(*names: str, each: int = 500, first_id: int = 1) -> EventTable:
+    """A source of each name, with showers of its own; every shower is used for two events."""
+    tables = [simulated(each // 2, obs_id=first_id + number) for number in range(len(names))]
+    columns = {n: np.concatenate([t[n] for t in tables]) for n in tables[0].names}
+    return EventTable(columns | {"domain": np.repeat(np.arange(len(names)), each)}, each * len(names))
+
+
+def sides_of(
+    events: EventTable, names: tuple[str, ...], *, validation: float = 0.2, test: float = 0.1
+) -> list[set[int]]:
+    """The sides that showers of each source are on."""
+    sides = split_sources(events, names, validation=validation, test=test)
+    return [set(sides[events["domain"] == number].tolist()) for number in range(len(names))]
+
+
+def test_sources_that_are_named_as_splits_are_these_splits() -> None:
+    names = ("test", "train", "validation")
+    assert sides_of(sources(*names), names) == [{TEST}, {TRAIN}, {VALIDATION}]
+
+
+def test_a_split_that_no_source_is_is_a_share_of_the_source_train() -> None:
+    events = sources("train", "test")
+    sides = split_sources(events, ("train", "test"), validation=0.2, test=0.1)
+    alone = events.take(events["domain"] == 0)
+    np.testing.assert_array_equal(sides[:500], split(alone, validation=0.2, test=0))
+    assert set(sides[:500].tolist()) == {TRAIN, VALIDATION}
+    assert sides_of(sources("train", "validation"), ("train", "validation")) == [{TRAIN, TEST}, {VALIDATION}]
+
+
+def test_a_source_train_alone_is_divided_as_any_other() -> None:
+    events = simulated(500)
+    expected = split(events, validation=0.2, test=0.1)
+    np.testing.assert_array_equal(split_sources(events, ("train",), validation=0.2, test=0.1), expected)
+    np.testing.assert_array_equal(split_sources(events, ("labelled",), validation=0.2, test=0.1), expected)
+
+
+def test_other_sources_beside_given_splits_are_trained_on() -> None:
+    names = ("unlabelled", "train", "test")
+    assert sides_of(sources(*names), names) == [{TRAIN}, {TRAIN, VALIDATION}, {TEST}]
+
+
+def test_without_given_splits_every_source_is_divided() -> None:
+    names = ("labelled", "unlabelled")
+    assert sides_of(sources(*names), names) == [{TRAIN, VALIDATION, TEST}] * 2
+
+
+def test_the_hash_that_is_largest_of_all_is_on_the_side_of_the_share() -> None:
+    largest = EventTable({"shower": np.array([2**64 - 1], dtype=np.uint64)}, 1)
+    assert split(largest, validation=0, test=1).tolist() == [TEST]
+    assert split(largest, validation=0, test=0).tolist() == [TRAIN]
+
+
+def test_showers_that_two_sources_share_are_counted_once() -> None:
+    events = sources("train", "validation", "test")
+    assert shared_showers(events, ("train", "validation", "test")) == {}
+    ids = np.where(np.arange(1500) < 1000, 1, 2)  # the first two sources have the same showers
+    same = events.with_columns({"obs_id": ids})
+    assert shared_showers(same, ("train", "validation", "test")) == {("train", "validation"): 250}
+
+
+def test_showers_of_sources_that_are_no_splits_may_be_shared() -> None:
+    same = sources("train", "unlabelled").with_columns({"obs_id": np.ones(1000, dtype=int)})
+    assert shared_showers(same, ("train", "unlabelled")) == {}
+
+
+def test_the_numbers_to_choose_showers_by_have_nothing_to_do_with_the_split() -> None:
+    events = simulated(20_000)
+    side, order = shower_hash(events) / 2.0**64, shower_order(events) / 2.0**64
+    assert abs(np.corrcoef(side, order)[0, 1]) < 0.02
+    counts, *_ = np.histogram2d(side[::2], order[::2], bins=10, range=[[0, 1], [0, 1]])
+    assert np.sum((counts - 200) ** 2 / 200) < 160  # chi-squared with 99 degrees of freedom, 99.99 %
+    assert (order[::2] == order[1::2]).all()

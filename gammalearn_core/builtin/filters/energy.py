@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-from numpy.typing import NDArray
-
-from gammalearn_core.data.table import EventTable
+from gammalearn_core.builtin.filters.range import Range
 
 
-class Energy:
+class Energy(Range):
     """Keeps events whose true energy is in a range. Skipped in prediction, where there is no truth.
 
     Parameters
@@ -20,17 +15,14 @@ class Energy:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from gammalearn_core.api import EventTable
     >>> Energy(maximum=1.0)(EventTable({"true_energy": np.array([0.5, 2.0])}, 2)).tolist()
     [True, False]
     """
 
-    def __init__(self, minimum: float = 0.0, maximum: float = math.inf) -> None:
-        self.minimum = minimum
-        self.maximum = maximum
-
-    def __call__(self, events: EventTable) -> NDArray[np.bool_]:
-        energy = events["true_energy"]
-        return (energy >= self.minimum) & (energy <= self.maximum)
+    columns = ("true_energy",)
+    advice = "observed files have no truth: use simulated ones"
 
 
 __all__ = ["Energy"]

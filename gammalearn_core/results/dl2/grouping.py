@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from attrs import field
 from attrs import frozen
 
 from gammalearn_core.results.dl2.copying import read_raw
+
+_log = logging.getLogger(__name__)
 
 SHOWER = "/simulation/event/subarray/shower"
 TRIGGER = "/dl1/event/subarray/trigger"
@@ -48,6 +51,7 @@ def group(files: Sequence[Path]) -> list[Output]:
     for number, path in enumerate(files):
         described = _describe(number, path)
         if described is None:
+            _log.warning("%s is not ctapipe DL1: no DL2 file is written of it", path)
             continue
         fitting = (o for o in outputs if all(_fit(described, other) for other in o.inputs))
         output = next(fitting, None)

@@ -16,6 +16,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from attrs import evolve
 from attrs import frozen
 from numpy.typing import NDArray
 
@@ -61,7 +62,14 @@ class _Part:
 
 
 def write_dl2(
-    folder: Path, predictions: Predictions, *, tasks: Mapping[str, Task], files: Sequence[Path], name: str, share: float
+    folder: Path,
+    predictions: Predictions,
+    *,
+    tasks: Mapping[str, Task],
+    files: Sequence[Path],
+    name: str,
+    share: float,
+    only: Sequence[int] | None = None,
 ) -> list[Path]:
     """Write the predictions of the test split.
 
@@ -79,7 +87,9 @@ def write_dl2(
     name : str
         Name of the experiment.
     share : float
-        Share of the showers that the split holds.
+        Share of the showers that the split holds: 1 if whole files are the split.
+    only : sequence of int, optional
+        Numbers of the files that it is a share of; by default all of them.
 
     Returns
     -------
@@ -93,7 +103,7 @@ def write_dl2(
     folder.mkdir(exist_ok=True)
     written: list[Path] = []
     predicted = set(np.unique(predictions.events["file"]).tolist())
-    for output in group(files):
+    for output in _outputs(files, range(len(files)) if only is None else only):
         if not predicted & {source.number for source in output.inputs}:
             continue
         path = _free_name(folder, output.particle, written)
@@ -103,6 +113,14 @@ def write_dl2(
             part.replace(path)
             written.append(path)
     return written
+
+
+def _outputs(files: Sequence[Path], numbers: Sequence[int]) -> list[Output]:
+    """DL2 files of some DL1 files, which keep their numbers."""
+    outputs = group([files[number] for number in numbers])
+    for output in outputs:
+        output.inputs = [evolve(source, number=numbers[source.number]) for source in output.inputs]
+    return outputs
 
 
 def _free_name(folder: Path, particle: str, taken: Sequence[Path]) -> Path:
