@@ -25,7 +25,7 @@ def gammalearn_loaders() -> Iterator[Loader]:
     yield Loader(
         name="dl1",
         target=f"{_HERE}.loaders.dl1:DL1Source",
-        summary="Images of ctapipe DL1 HDF5 files",
+        summary="Images of DL1 HDF5 files of ctapipe and lstchain",
         suffixes=(".h5", ".hdf5"),
         levels=("telescope", "subarray"),
         hdf5=True,
@@ -35,10 +35,47 @@ def gammalearn_loaders() -> Iterator[Loader]:
 @hookimpl
 def gammalearn_filters() -> Iterator[Filter]:
     yield Filter(
+        name="balance_particles",
+        target=f"{_HERE}.filters.balance_particles:BalanceParticles",
+        summary="Gives every particle the same total weight",
+        part="weight",
+    )
+    yield Filter(
+        name="cut",
+        target=f"{_HERE}.filters.cut:Cut",
+        summary="Keeps images that a condition on columns is true for",
+        scope="image",
+    )
+    yield Filter(
         name="energy",
         target=f"{_HERE}.filters.energy:Energy",
         summary="Keeps a range of true energy",
         scope="event",
+        truth=True,
+    )
+    yield Filter(
+        name="energy_spectrum",
+        target=f"{_HERE}.filters.energy_spectrum:EnergySpectrum",
+        summary="Weighs events as if their energies followed another power law",
+        part="weight",
+    )
+    yield Filter(
+        name="event_cut",
+        target=f"{_HERE}.filters.cut:Cut",
+        summary="Keeps events that a condition on columns is true for",
+        scope="event",
+    )
+    yield Filter(
+        name="event_type",
+        target=f"{_HERE}.filters.membership:EventType",
+        summary="Keeps events of some types, such as showers",
+        scope="event",
+    )
+    yield Filter(
+        name="impact",
+        target=f"{_HERE}.filters.impact:Impact",
+        summary="Keeps a range of distances between telescope and shower axis",
+        scope="image",
         truth=True,
     )
     yield Filter(
@@ -47,14 +84,75 @@ def gammalearn_filters() -> Iterator[Filter]:
         summary="Keeps a range of Hillas intensity",
         scope="image",
     )
+    yield Filter(
+        name="islands",
+        target=f"{_HERE}.filters.morphology:Islands",
+        summary="Keeps a range of numbers of islands after the cleaning",
+        scope="image",
+    )
+    yield Filter(
+        name="leakage",
+        target=f"{_HERE}.filters.leakage:Leakage",
+        summary="Keeps images of which little is at the edge of the camera",
+        scope="image",
+    )
+    yield Filter(
+        name="max_events",
+        target=f"{_HERE}.filters.max_events:MaxEvents",
+        summary="Keeps at most so many events of each particle, in whole showers",
+        scope="event",
+        truth=True,
+    )
+    yield Filter(
+        name="multiplicity",
+        target=f"{_HERE}.filters.multiplicity:Multiplicity",
+        summary="Keeps events that a range of numbers of telescopes saw",
+        scope="event",
+    )
+    yield Filter(
+        name="offset",
+        target=f"{_HERE}.filters.offset:Offset",
+        summary="Keeps a range of angles between true direction and pointing",
+        scope="event",
+        truth=True,
+    )
+    yield Filter(
+        name="pixels",
+        target=f"{_HERE}.filters.morphology:Pixels",
+        summary="Keeps a range of numbers of pixels after the cleaning",
+        scope="image",
+    )
+    yield Filter(
+        name="telescopes",
+        target=f"{_HERE}.filters.membership:Telescopes",
+        summary="Keeps images of some telescopes",
+        scope="image",
+    )
 
 
 @hookimpl
 def gammalearn_transforms() -> Iterator[Transform]:
     yield Transform(
+        name="asinh_charge",
+        target=f"{_HERE}.transforms.charge:AsinhCharge",
+        summary="Inverse hyperbolic sine of the charge",
+    )
+    yield Transform(
+        name="gaussian_noise",
+        target=f"{_HERE}.transforms.noise:GaussianNoise",
+        summary="Adds normal noise to the charge of each pixel, in training",
+        random=True,
+    )
+    yield Transform(
         name="log_charge",
-        target=f"{_HERE}.transforms.log_charge:LogCharge",
+        target=f"{_HERE}.transforms.charge:LogCharge",
         summary="Signed logarithm of the charge",
+    )
+    yield Transform(
+        name="night_sky_noise",
+        target=f"{_HERE}.transforms.noise:NightSkyNoise",
+        summary="Adds photoelectrons of the night sky to each pixel, in training",
+        random=True,
     )
     yield Transform(
         name="normalise",
@@ -62,9 +160,36 @@ def gammalearn_transforms() -> Iterator[Transform]:
         summary="Zero mean and unit variance, measured on the training split",
     )
     yield Transform(
+        name="pixel_dropout",
+        target=f"{_HERE}.transforms.pixel_dropout:PixelDropout",
+        summary="Makes random pixels 0 in all channels, in training",
+        random=True,
+    )
+    yield Transform(
+        name="random_symmetry",
+        target=f"{_HERE}.transforms.random_symmetry:RandomSymmetry",
+        summary="Turns images and truth by the camera's own symmetry, in training",
+        random=True,
+    )
+    yield Transform(
+        name="relative_time",
+        target=f"{_HERE}.transforms.relative_time:RelativeTime",
+        summary="Peak times relative to the mean time of the shower in the image",
+    )
+    yield Transform(
+        name="select_channels",
+        target=f"{_HERE}.transforms.select_channels:SelectChannels",
+        summary="Keeps the named channels in the named order",
+    )
+    yield Transform(
+        name="tailcuts",
+        target=f"{_HERE}.transforms.tailcuts:Tailcuts",
+        summary="Tail-cuts cleaning: adds the mask as a channel, or applies it",
+    )
+    yield Transform(
         name="to_square",
         target=f"{_HERE}.transforms.to_square:ToSquare",
-        summary="Bilinear mapping to a square grid; charge is conserved on average only",
+        summary="Mapping to a square grid, by one of seven methods; each pixel keeps its charge",
         gives="grid",
     )
 

@@ -19,7 +19,8 @@ SETTINGS = {
     "seed": "1",
     "threads": "1",
     "data": "ref('core.dl1', paths=[DATA + 'gamma_mono*.h5', DATA + 'proton*.h5'], cameras='NectarCam')",
-    "transforms": "[ref('core.log_charge'), ref('core.normalise'), ref('core.to_square', size=16, conserve=[])]",
+    "transforms": "[ref('core.log_charge'), ref('core.normalise'), "
+    "ref('core.to_square', method='rebinning', size=16, conserve=[])]",
     "network": "ref('core.cnn2d', channels=[4], hidden=8)",
     "losses": "{'particle': ref('core.cross_entropy'), 'energy': ref('core.l1'), 'direction': ref('core.mse')}",
     "epochs": "2",

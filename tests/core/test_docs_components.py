@@ -79,7 +79,7 @@ def _value(text: str) -> object:
 def role(record: Component) -> str:
     """What a component is called as."""
     part = str(getattr(record, "part", record.kind))
-    return part if part in ("balance", "schedule") else record.kind
+    return part if part in ("balance", "schedule", "weight") else record.kind
 
 
 def parameters(id: str, record: Component) -> dict[str, object]:

@@ -317,7 +317,7 @@ def count(run):
 
     return report
 """
-    transforms = "[ref('core.log_charge'), ref(Noise), ref('core.to_square', size=16, conserve=[])]"
+    transforms = "[ref('core.log_charge'), ref(Noise), ref('core.to_square', method='rebinning', size=16, conserve=[])]"
     settings = write_settings(tmp_path, head, transforms=transforms, reports="[ref(count)]")
     assert run(settings) == 0
     assert run(settings, "--fresh") == 0

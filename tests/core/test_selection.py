@@ -162,9 +162,9 @@ def test_a_cut_is_counted_by_particle(open_dl1: Open) -> None:
 
 def test_images_of_events_are_counted_by_the_particle_of_their_event() -> None:
     source = InMemory()
-    source.events = source.events.with_columns({"true_shower_primary_id": np.array([0, 0, 101])})
+    source.events = source.events.with_columns({"true_shower_primary_id": np.array([101, 0, 0])})
     (count,) = Selected(source, [BRIGHT]).counts
-    assert count.by_primary == {0: (2, 1), 101: (1, 0)}
+    assert count.by_primary == {0: (1, 0), 101: (2, 1)}
 
 
 def test_a_particle_of_which_nothing_is_left_is_counted_too(open_dl1: Open) -> None:

@@ -44,7 +44,7 @@ experiment = Experiment(
     threads=1,
     data=ref("core.dl1", paths=[DATA + "gamma_[mp]*.h5", DATA + "proton*.h5"], cameras={{cameras}}),
     filters=[ref("core.intensity", minimum=50)],
-    transforms=[ref("core.log_charge"), ref("core.to_square", size=16)],
+    transforms=[ref("core.log_charge"), ref("core.to_square", method="rebinning", size=16)],
     network=ref("core.cnn2d", channels=[4]),
     losses={{losses}},
     epochs=1,

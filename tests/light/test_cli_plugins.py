@@ -42,7 +42,7 @@ def test_list_begins_with_the_core(gammalearn: Run) -> None:
     lines = succeeds(gammalearn("plugins", "list")).splitlines()
     assert lines[0].split() == ["NAME", "VERSION", "DISTRIBUTION", "API", "STATUS", "PROVIDES"]
     assert lines[1].split()[0] == "core"
-    assert " 1 loader, 2 filters, " in lines[1]
+    assert " 1 loader, 15 filters, " in lines[1]
 
 
 def test_list_has_a_row_for_each_plugin(install: Install, gammalearn: Run) -> None:

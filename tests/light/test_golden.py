@@ -39,6 +39,7 @@ experiment = Experiment(
     name="energy",
     data={"labelled": ref("core.dl1", paths=["gama.h5", "proton_*.h5", "broken.h5"])},
     filters=[ref("core.intensty", minimum=50), ref("core.to_square")],
+    weights=[ref("core.energy")],
     network=ref("gone.resnet"),
     losses={"energy": ref("core.cross_entropy"), "mass": ref("l1")},
     optimizer=ref("core.cosine"),

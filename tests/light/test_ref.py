@@ -55,6 +55,15 @@ def test_a_component_may_have_a_parameter_named_target() -> None:
     assert dict(ref("core.l1", target="energy", self=1).parameters) == {"target": "energy", "self": 1}
 
 
+def test_parameters_may_be_given_without_their_names() -> None:
+    value = ref("core.cut", "hillas_intensity > 50", extra=1)
+    assert (value.arguments, dict(value.parameters)) == (("hillas_intensity > 50",), {"extra": 1})
+    assert repr(value) == "ref('core.cut', 'hillas_intensity > 50', extra=1)"
+    assert value != ref("core.cut", extra=1)
+    assert pickle.loads(pickle.dumps(value)) == value
+    assert hash(ref("core.telescopes", [1])) == hash(ref("core.telescopes", [1]))
+
+
 def test_ref_wants_an_id_or_a_callable() -> None:
     with pytest.raises(SettingsError, match="expected an id or a callable, got 5"):
         ref(5)  # type: ignore[arg-type]

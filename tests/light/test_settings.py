@@ -107,6 +107,7 @@ WRONG = {
     "optimizer": (None, "expected ref(…) or a callable, got None"),
     "schedule": ("core.cosine", "expected ref(…), got the text 'core.cosine'"),
     "filters": (ref("core.energy"), "expected a list of ref(…), got ref('core.energy')"),
+    "weights": (ref("core.balance_particles"), "expected a list of ref(…), got ref('core.balance_particles')"),
     "transforms": ("core.normalise", "expected a list of ref(…), got 'core.normalise'"),
     "handlers": (ref("core.tensorboard"), "expected a list of ref(…) or on(…), got ref('core.tensorboard')"),
     "losses": (ref("core.l1"), "expected a dictionary {'name': ref(…)}, got ref('core.l1')"),
@@ -154,6 +155,24 @@ def test_there_must_be_something_to_learn() -> None:
 def test_validation_and_test_must_leave_something_to_train_on() -> None:
     expected = "together they leave no shower to train on: 0.5 + 0.5"
     assert problems(validation=0.5, test=0.5) == [("validation, test", expected)]
+
+
+def sources(*names: str) -> dict[str, object]:
+    return {name: ref("core.dl1", paths=f"{name}.h5") for name in names}
+
+
+def test_a_share_does_not_count_for_a_split_that_a_source_is() -> None:
+    experiment = Experiment(**settings(data=sources("train", "test"), validation=0.9))  # type: ignore[arg-type]
+    assert list(experiment.data) == ["train", "test"]
+    expected = "together they leave no shower to train on: 0.9 + 0.2"
+    assert problems(data=sources("train", "unlabelled"), validation=0.9) == [("validation, test", expected)]
+
+
+@pytest.mark.parametrize("names", [("labelled", "test"), ("validation",), ("validation", "test", "unlabelled")])
+def test_given_splits_need_a_source_to_train_on(names: tuple[str, ...]) -> None:
+    given = min(set(names) & {"validation", "test"})
+    assert problems(data=sources(*names)) == [("data", f"there is a source {given!r}, but none to train on")]
+    assert hints(data=sources(*names)) == ["call the source to train on 'train': {'train': ref(…), …}"]
 
 
 @pytest.mark.parametrize(

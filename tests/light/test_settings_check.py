@@ -71,10 +71,27 @@ def test_the_place_of_a_named_source_is_told(problems: Check) -> None:
         ({"balance": ref("core.l1")}, "balance", "'l1' is a loss, not a balance"),
         ({"optimizer": ref("core.cosine")}, "optimizer", "'cosine' is a schedule, not an optimizer"),
         ({"schedule": ref("core.sgd")}, "schedule", "'sgd' is an optimizer, not a schedule"),
+        ({"weights": [ref("core.energy")]}, "weights[0]", "'energy' is a filter, not a weight"),
+        (
+            {"filters": [ref("core.cut", "x > 1"), ref("core.balance_particles")]},
+            "filters[1]",
+            "'balance_particles' is a weight, not a filter",
+        ),
     ],
 )
 def test_the_parts_of_a_kind_are_told_apart(changes: dict[str, object], where: str, what: str, problems: Check) -> None:
     assert [(p.where, p.what) for p in problems(**changes)] == [(where, what)]
+
+
+def test_weights_are_looked_up(problems: Check) -> None:
+    (found,) = problems(weights=[ref("core.balance_particles"), ref("core.energy_spectrm", index=-2.7)])
+    assert found.where == "weights[1]"
+    assert "did you mean 'core.energy_spectrum'" in found.what
+
+
+def test_parameters_of_a_loader_need_their_names(problems: Check) -> None:
+    (found,) = problems(data=ref("core.dl1", "gamma.h5"))
+    assert found == Problem("data core.dl1", "parameters of a loader are given by name", "write paths='gamma.h5'")
 
 
 def test_a_loss_that_does_not_fit_its_target_is_reported(problems: Check) -> None:

@@ -1,45 +1,67 @@
-"""Bilinear mapping of camera pixels to a square grid."""
+"""Mapping of camera pixels to a square grid."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from matplotlib.tri import Triangulation
-from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from torch import Generator
 from torch import Tensor
 
+from gammalearn_core.builtin.transforms.mapping import METHODS
+from gammalearn_core.builtin.transforms.mapping import Mapping
+from gammalearn_core.builtin.transforms.mapping import Method
+from gammalearn_core.builtin.transforms.mapping import square_mapping
 from gammalearn_core.data.batch import Batch
 from gammalearn_core.data.batch import Images
-from gammalearn_core.data.geometry import CameraGeometry
 from gammalearn_core.data.specs import InputSpec
 
 
 class ToSquare:
-    """Interpolates images on a square grid over the camera, linearly in the triangles between pixel centres.
+    """Maps images to a square grid, so that each pixel keeps its charge exactly, or each cell is a mean of pixels.
 
-    Charges are multiplied by one factor for the camera, so that a flat image keeps its sum. That of one pixel alone
-    changes by some per cent, and more at the edge, because the grid cells between pixel centres are not equally many.
-    Cells at the edge, in no triangle but nearly over a pixel, have its value; outside the camera the grid is 0.
+    Channels in ``conserve`` hold charge: what a pixel has is divided between its cells, whatever the method, and the
+    sum of an image stays the same. In other channels, such as times, a cell is a mean of the pixels on it. Every
+    pixel is on some cell; the grid is 0 outside the camera.
+
+    With ``rebinning``, ``nearest``, ``bilinear`` and ``bicubic``, rows go along y and columns along x of the camera
+    frame. With ``oversampling``, ``shifting`` and ``axial``, they follow lines of pixels instead, so that the image is
+    turned (by 15 degrees at most if pixels are hexagons, other than with ``axial``) and stretched.
 
     Parameters
     ----------
+    method : str
+        ``bilinear`` interpolates linearly in the triangles between pixel centres, ``bicubic`` smoothly, with weights
+        that may be negative, and ``nearest`` takes the nearest pixel. ``rebinning`` weights pixels, as hexagons or
+        squares, with the area that they share with a cell. ``oversampling`` gives a pixel two by two cells, every
+        other line of hexagons moved by one; ``shifting`` gives it one, every other line moved by half a pixel, and
+        ``axial`` the one of its coordinates on the lattice.
     size : int, optional
-        Rows and columns of the grid; by default the cells are as large as the pixels.
+        Rows and columns of the grid. By default cells are as large as the pixels (``nearest``: half as large on a
+        side), or as small as it takes for each pixel to be on one. ``oversampling``, ``shifting`` and ``axial`` have
+        as many as the lattice needs, and put the camera in the middle of a larger grid.
     conserve : sequence of str
-        Channels that hold charge, whose sum is kept; others, such as times, are only interpolated.
+        Channels that hold charge.
+
+    Raises
+    ------
+    ValueError
+        The images are on a grid already, a channel is missing, a pixel would be on no cell of so coarse a grid, or
+        the method needs a lattice that the pixels are not on.
     """
 
     def __init__(
         self,
         *,
         inputs: InputSpec,
+        method: Method = "bilinear",
         size: int | None = None,
         conserve: list[str] | tuple[str, ...] = ("image",),
     ) -> None:
+        if method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
         if size is not None and size < 2:
             raise ValueError(f"size must be at least 2, got {size}")
         for key, camera in inputs.cameras.items():
@@ -49,83 +71,52 @@ class ToSquare:
             if missing and tuple(conserve) != ("image",):
                 raise ValueError(f"conserve: the images of {key} have no channel {missing[0]!r}")
         self.conserve = tuple(conserve)
-        self._weights: dict[str, Tensor] = {}
-        self._gain: dict[str, float] = {}
+        self._maps: dict[str, _Map] = {}
         shapes = {}
         for key, camera in inputs.cameras.items():
-            matrix, gain, n = _interpolation(camera.geometry, size)
-            self._weights[key], self._gain[key] = matrix, gain
-            shapes[key] = {"shape": (n, n)}
+            mapping = square_mapping(camera.geometry, method=method, size=size, key=key)
+            self._maps[key] = _Map.of(mapping)
+            shapes[key] = {"shape": (mapping.n, mapping.n)}
         self.outputs = inputs.with_cameras(shapes)
 
     def __call__(self, batch: Batch, generator: Generator) -> Batch:
         return replace(batch, images={key: self._mapped(key, group) for key, group in batch.images.items()})
 
     def _mapped(self, key: str, group: Images) -> Images:
-        if self._weights[key].device != group.pixels.device:
-            self._weights[key] = self._weights[key].to(group.pixels.device)
-        n, channels, pixels = group.pixels.shape
-        flat = torch.sparse.mm(self._weights[key], group.pixels.reshape(n * channels, pixels).T).T
-        rows, columns = self.outputs.cameras[key].shape
-        grid = flat.reshape(n, channels, rows, columns).contiguous()
-        gain = [self._gain[key] if name in self.conserve else 1.0 for name in group.channels]
-        return replace(group, pixels=grid * grid.new_tensor(gain).view(1, -1, 1, 1))
+        if self._maps[key].weights.device != group.pixels.device:
+            self._maps[key] = self._maps[key].to(group.pixels.device)
+        charge = torch.tensor([name in self.conserve for name in group.channels], device=group.pixels.device)
+        cells = self._maps[key].apply(group.pixels, charge[:, None])
+        return replace(group, pixels=cells.reshape(*cells.shape[:2], *self.outputs.cameras[key].shape))
 
 
-def _interpolation(geometry: CameraGeometry, size: int | None) -> tuple[Tensor, float, int]:
-    """Sparse matrix (cells, pixels) of barycentric weights, factor of the charge, and cells along a side."""
-    points = np.column_stack([geometry.x, geometry.y])
-    low, high = points.min(axis=0), points.max(axis=0)
-    extent = float((high - low).max()) + geometry.pitch
-    n = size or int(np.ceil(extent / np.sqrt(np.median(geometry.area))))
-    step = extent / n
-    axis = (np.arange(n) + 0.5) * step - extent / 2
-    centre = (low + high) / 2
-    # Rows go along y and columns along x, as images are drawn.
-    cells = np.stack(np.meshgrid(axis + centre[0], axis + centre[1]), axis=-1).reshape(-1, 2)
-    parts = _barycentric(points, cells, reach=2 * geometry.pitch)
-    edge = _edge(points, cells, parts[0], reach=step / np.sqrt(2))
-    rows, columns, values = (np.concatenate(pair) for pair in zip(parts, edge, strict=True))
-    matrix = torch.sparse_coo_tensor(
-        torch.from_numpy(np.stack([rows, columns])),
-        torch.from_numpy(values.astype(np.float32)),
-        (n * n, len(points)),
-        check_invariants=True,
-    ).coalesce()
-    return matrix, len(points) / float(values.sum()), n
+class _Map(NamedTuple):
+    """A mapping in float32 on a device."""
 
+    weights: Tensor
+    """Sparse, (1, cells, pixels)."""
+    per_pixel: Tensor
+    per_cell: Tensor
 
-Parts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
-"""Cell, pixel and weight of each contribution."""
+    @classmethod
+    def of(cls, mapping: Mapping) -> _Map:
+        found = mapping.weights.tocoo()
+        index = np.stack([np.zeros_like(found.row), found.row, found.col])
+        values = torch.from_numpy(found.data.astype(np.float32))
+        weights = torch.sparse_coo_tensor(torch.from_numpy(index), values, (1, *found.shape), check_invariants=True)
+        factors = (torch.from_numpy(f.astype(np.float32)) for f in (mapping.per_pixel, mapping.per_cell))
+        return cls(weights.coalesce(), *factors)
 
+    def to(self, device: torch.device) -> _Map:
+        return _Map(*(part.to(device) for part in self))
 
-def _barycentric(points: NDArray[np.float64], cells: NDArray[np.float64], *, reach: float) -> Parts:
-    """Linear interpolation. Triangles with a side beyond ``reach`` are outside the camera."""
-    # Not scipy's find_simplex, which solves a linear system for each triangle with a threaded LAPACK: up to 30 s here.
-    triangulation = Triangulation(points[:, 0], points[:, 1])
-    triangles: NDArray[np.int64] = np.asarray(triangulation.triangles, dtype=np.int64)
-    corners = points[triangles]
-    sides = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)
-    triangulation.set_mask(sides.max(axis=1) > reach)
-    found = np.asarray(triangulation.get_trifinder()(cells[:, 0], cells[:, 1]))
-    inside = np.flatnonzero(found >= 0)
-    away = corners[found[inside]] - cells[inside, None]
-    areas = _cross(np.roll(away, -1, axis=1), np.roll(away, -2, axis=1))
-    weights = areas / areas.sum(axis=1, keepdims=True)
-    return np.repeat(inside, 3), triangles[found[inside]].reshape(-1), weights.reshape(-1)
-
-
-def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    product: NDArray[np.float64] = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
-    return product
-
-
-def _edge(points: NDArray[np.float64], cells: NDArray[np.float64], done: NDArray[np.int64], *, reach: float) -> Parts:
-    """The nearest pixel, if it is within ``reach``, for cells that are in no triangle."""
-    left = np.setdiff1d(np.arange(len(cells)), done)
-    distance, pixel = cKDTree(points).query(cells[left])
-    near = distance <= reach
-    return left[near], pixel[near].astype(np.int64), np.ones(int(near.sum()))
+    def apply(self, pixels: Tensor, charge: Tensor) -> Tensor:
+        """Images ``(n, channels, pixels)`` to ``(n, channels, cells)``; ``charge``, (channels, 1), tells charge."""
+        n, channels, _ = pixels.shape
+        given = torch.where(charge, pixels * self.per_pixel, pixels).flatten(0, 1)
+        # Not torch.sparse.mm, whose sums on CUDA may come in another order each time; those of bmm do not.
+        cells = torch.bmm(self.weights, given.T[None])[0].T.reshape(n, channels, len(self.per_cell)).contiguous()
+        return torch.where(charge, cells, cells * self.per_cell)
 
 
 __all__ = ["ToSquare"]

@@ -109,7 +109,7 @@ def by_event(images: EventTable) -> tuple[EventTable, NDArray[np.int64]]:
 
 
 def _of_event(name: str) -> bool:
-    return name in OF_EVENT or (name.startswith(("true_", "pointing_")) and name != "true_impact_distance")
+    return name in OF_EVENT or (name.startswith(("true_", "pointing_")) and not name.startswith("true_impact"))
 
 
 def event_blocks(events: EventTable, tables: NDArray[np.int64]) -> NDArray[np.int64]:
