@@ -83,6 +83,10 @@ class EventTable:
     def __contains__(self, name: object) -> bool:
         return name in self._columns
 
+    def known(self, name: str) -> bool:
+        """Whether a column is there and has been read."""
+        return name in self._columns and not callable(self._columns[name])
+
     def __len__(self) -> int:
         return self._length
 

@@ -163,7 +163,7 @@ def test_truth_cannot_be_an_input(open_dl1: Open) -> None:
 
 def test_batches_carry_no_truth(open_dl1: Open) -> None:
     batch = open_dl1("gamma_4lst_lasercal").read(np.arange(3))
-    assert set(batch.events) == {"row", "obs_id", "event_id", "multiplicity", "pointing_alt", "pointing_az"}
+    assert set(batch.events) == {"row", "obs_id", "event_id", "pointing_alt", "pointing_az"}
 
 
 @pytest.mark.parametrize("name", ["gamma_4lst_lasercal", "gamma_prod4_sst1m", "gamma_prod4_astri"])

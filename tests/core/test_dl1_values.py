@@ -322,5 +322,17 @@ def test_ids_that_do_not_belong_to_the_images_are_an_error(copy_of: Copy, open_d
         del file[table]
         file.create_dataset(table, data=rows, chunks=(1,)).attrs.update(attributes)
     source = open_dl1(path, telescopes=[1])
+    assert source.events["event_id"].tolist() == [100, 101, 104]
     with pytest.raises(DataError, match="telescope 1: the tables of images and of parameters list other events from"):
         source.read(np.arange(3))
+
+
+def test_reading_images_reads_no_column_of_all_of_them(open_dl1: Open, whole: Whole) -> None:
+    source = open_dl1("gamma_prod4_sst1m")
+    batch = whole(source)
+    assert not any(source.events.known(name) for name in source.events.names)
+    assert batch.events["obs_id"].tolist() == source.events["obs_id"].tolist()
+    assert batch.events["event_id"].tolist() == source.events["event_id"].tolist()
+    assert batch.mono.telescope.tolist() == source.events["tel_id"].tolist()
+    np.testing.assert_array_equal(batch.mono.pointing[:, 0], source.events["pointing_alt"])
+    np.testing.assert_array_equal(batch.events["pointing_az"], source.events["pointing_az"])

@@ -32,6 +32,7 @@ from gammalearn_core.builtin.loaders.dl1.hdf5 import OpenFiles
 from gammalearn_core.builtin.loaders.dl1.instrument import read_telescopes
 from gammalearn_core.builtin.loaders.dl1.pointing import FOLDERS
 from gammalearn_core.builtin.loaders.dl1.pointing import directions
+from gammalearn_core.builtin.loaders.dl1.pointing import moves
 from gammalearn_core.builtin.loaders.dl1.pointing import seconds
 from gammalearn_core.data.columns import match
 from gammalearn_core.data.columns import read_column
@@ -78,11 +79,11 @@ class CtapipeFile(DL1File):
 
     def usable(self, table: ImageTable) -> NDArray[np.bool_] | None:
         """Whether each image is of a shower, not of a calibration event; None if all are."""
-        ids, columns = self._trigger
-        if "event_type" not in columns or not np.isin(columns["event_type"], CALIBRATION).any():
+        if not self._calibration:
             return None
+        ids, types = self._read_trigger("event_type")
         rows = match(self.ids(table)[:, :2], ids)
-        keep: NDArray[np.bool_] = (rows < 0) | ~np.isin(taken(columns["event_type"], rows), CALIBRATION)
+        keep: NDArray[np.bool_] = (rows < 0) | ~np.isin(taken(types, rows), CALIBRATION)
         return keep
 
     def columns(self, pieces: Sequence[Piece]) -> dict[str, Column]:
@@ -101,8 +102,7 @@ class CtapipeFile(DL1File):
 
         found |= {n: partial(lambda i: pointing()[:, i], i) for i, n in enumerate(("pointing_alt", "pointing_az"))}
         found |= self._truth(keys, memory)
-        with self.open() as h5:
-            found |= simulated_index(self.table(h5, RUN), obs_id)
+        found |= simulated_index(self, RUN, obs_id)
         found |= self._parameters(pieces, memory)
         return found
 
@@ -119,29 +119,42 @@ class CtapipeFile(DL1File):
             yield image_table(dataset, int(of_one[1]) if of_one else read_column(dataset, "tel_id"))
 
     @cached_property
-    def _trigger(self) -> tuple[Ids, dict[str, NDArray[Any]]]:
-        """Ids of triggered events, with ``multiplicity``, ``event_type`` and ``time`` (s)."""
+    def _trigger_columns(self) -> dict[str, str]:
+        """What the trigger table tells, and the name of its column there."""
         with self.open() as h5:
             table = self.table(h5, TRIGGER)
             if table is None:
                 raise DataError(f"{self.path} has no table {TRIGGER}")
-            columns = {}
-            if "tels_with_trigger" in table.dtype.names:
-                columns["multiplicity"] = read_column(table, "tels_with_trigger").astype(bool).sum(axis=1)
-            if "event_type" in table.dtype.names:
-                columns["event_type"] = read_column(table, "event_type").astype(np.int64)
-            if "time" in table.dtype.names:
-                columns["time"] = seconds(table, "time")
-            return event_ids(table), columns
+            names = table.dtype.names or ()
+        found = {"multiplicity": "tels_with_trigger", "event_type": "event_type", "time": "time"}
+        return {name: column for name, column in found.items() if column in names}
+
+    @cached_property
+    def _calibration(self) -> bool:
+        """Whether there is any calibration event."""
+        if "event_type" not in self._trigger_columns:
+            return False
+        with self.open() as h5:
+            return bool(np.isin(read_column(h5[TRIGGER], "event_type"), CALIBRATION).any())
+
+    def _read_trigger(self, name: str) -> tuple[Ids, NDArray[Any]]:
+        """Ids of triggered events, and their ``multiplicity``, ``event_type`` or ``time`` (s)."""
+        with self.open() as h5:
+            table = h5[TRIGGER]
+            if name == "time":
+                return event_ids(table), seconds(table, "time")
+            values = read_column(table, self._trigger_columns[name])
+            whole = values.astype(bool).sum(axis=1) if name == "multiplicity" else values.astype(np.int64)
+            return event_ids(table), whole
 
     def _of_trigger(self, keys: Callable[[], Ids], memory: Memory) -> dict[str, Column]:
-        ids, columns = self._trigger
+        where = f"{self.path}, table {TRIGGER}"
 
-        def rows() -> NDArray[np.int64]:
-            where = f"{self.path}, table {TRIGGER}"
-            return memory.once("trigger rows", lambda: rows_of(keys()[:, :2], ids, where))
+        def column(name: str) -> NDArray[Any]:
+            ids, values = self._read_trigger(name)
+            return taken(values, memory.once("trigger rows", lambda: rows_of(keys()[:, :2], ids, where)))
 
-        return {name: partial(lambda v: taken(v, rows()), values) for name, values in columns.items()}
+        return {name: partial(column, name) for name in self._trigger_columns}
 
     def _truth(self, keys: Callable[[], Ids], memory: Memory) -> dict[str, Column]:
         if not self.simulated:
@@ -173,17 +186,28 @@ class CtapipeFile(DL1File):
 
     def _pointing_of_telescope(self, tel_id: int, ids: Ids) -> NDArray[np.float64]:
         def time() -> NDArray[np.float64]:
-            known, columns = self._trigger
-            if "time" not in columns:
+            if "time" not in self._trigger_columns:
                 raise DataError(f"{self.path}, table {TRIGGER}: the pointing changes, but events have no time")
-            times: NDArray[np.float64] = taken(columns["time"], match(ids[:, :2], known))
-            return times
+            known, times = self._read_trigger("time")
+            return taken(times, match(ids[:, :2], known))
 
         with self.open() as h5:
-            for folder in FOLDERS:
-                table = self.table(h5, f"{folder}/tel_{tel_id:03d}")
-                if table is not None and len(table):
-                    return directions(table, ids[:, 0], time)
+            return directions(self._pointing_table(h5, tel_id), ids[:, 0], time)
+
+    def direction(self, tel_id: int, obs_id: int) -> tuple[float, float] | None:
+        """Altitude and azimuth (deg) of a telescope in a run; None if they follow the time."""
+        with self.open() as h5:
+            table = self._pointing_table(h5, tel_id)
+            if moves(table):
+                return None
+            ((alt, az),) = directions(table, np.array([obs_id]), lambda: np.empty(0))
+            return float(alt), float(az)
+
+    def _pointing_table(self, h5: h5py.File, tel_id: int) -> h5py.Dataset:
+        for folder in FOLDERS:
+            table = self.table(h5, f"{folder}/tel_{tel_id:03d}")
+            if table is not None and len(table):
+                return table
         raise DataError(f"{self.path} does not say where telescope {tel_id} points to: none of {', '.join(FOLDERS)}")
 
     def _parameters(self, pieces: Sequence[Piece], memory: Memory) -> dict[str, Column]:
@@ -195,14 +219,14 @@ class CtapipeFile(DL1File):
                 tables = [self.table(h5, path) for path in paths]
                 if any(t is None for t in tables):
                     continue
-                types = [t.dtype for t in tables if t is not None]
-            names = [n for n in types[0].names if n not in _IDS and all(n in t.names for t in types)]
+                types = _types([t for t in tables if t is not None])
+            known = [t.names or () for t in types]
+            names = [n for n in known[0] if n not in _IDS and all(n in k for k in known)]
             rows = partial(memory.once, folder, partial(self._parameter_rows, pieces, paths))
             for name in names:
                 numeric = all(t[name].shape == () and t[name].kind in "fiub" for t in types)
                 if numeric and name.startswith(prefix):
-                    called = self._name_now(name)
-                    found[called] = partial(self._parameter, paths, name, rows)
+                    found[self._name_now(name)] = partial(self._parameter, paths, name, rows)
         return found
 
     def _name_now(self, name: str) -> str:
@@ -229,6 +253,16 @@ class CtapipeFile(DL1File):
         with self.open() as h5:
             values = [read_column(h5[path], name).astype(np.float64) for path in paths]
         return np.concatenate([taken(v, r) for v, r in zip(values, chosen, strict=True)])
+
+
+def _types(tables: Sequence[h5py.Dataset]) -> list[np.dtype[Any]]:
+    """The types of some tables, each once: to have numpy's costs more than to compare those of HDF5."""
+    stored: list[Any] = []
+    for table in tables:
+        kind = table.id.get_type()
+        if not any(kind == other for other in stored):
+            stored.append(kind)
+    return [kind.dtype for kind in stored]
 
 
 __all__ = ["IMAGES", "MODELS", "PARAMETERS", "SHOWER", "TRIGGER", "VERSION", "CtapipeFile"]

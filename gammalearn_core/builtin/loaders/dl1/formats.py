@@ -126,6 +126,16 @@ class DL1File(ABC):
     def usable(self, table: ImageTable) -> NDArray[np.bool_] | None:
         """Whether each image is of a shower, not of a calibration event; None if all are."""
 
+    def direction(self, tel_id: int, obs_id: int) -> tuple[float, float] | None:
+        """Altitude and azimuth (deg) of a telescope in a run; None if they follow the time.
+
+        Raises
+        ------
+        DataError
+            The file does not say where the telescope points to.
+        """
+        return None
+
     @abstractmethod
     def columns(self, pieces: Sequence[Piece]) -> dict[str, Column]:
         """Columns of the images of these pieces of the file, one after the other, each read when it is called."""
@@ -258,14 +268,21 @@ def rows_of(keys: Ids, ids: Ids, where: str) -> NDArray[np.int64]:
     return match(keys, ids)
 
 
-def simulated_index(table: h5py.Dataset | None, obs_id: Callable[[], NDArray[np.int64]]) -> dict[str, Column]:
-    """The column ``simulated_spectral_index``, if the runs' table tells it."""
-    if table is None or not {"obs_id", "spectral_index"} <= set(table.dtype.names):
-        return {}
-    runs = read_columns(table, ["obs_id", "spectral_index"])
-    known, first = np.unique(runs["obs_id"].astype(np.int64), return_index=True)
-    values = runs["spectral_index"].astype(np.float64)[first]
-    return {"simulated_spectral_index": lambda: taken(values, match(obs_id()[:, None], known[:, None]))}
+def simulated_index(file: DL1File, path: str, obs_id: Callable[[], NDArray[np.int64]]) -> dict[str, Column]:
+    """The column ``simulated_spectral_index``, if the table of runs tells it."""
+    with file.open() as h5:
+        table = file.table(h5, path)
+        if table is None or not {"obs_id", "spectral_index"} <= set(table.dtype.names):
+            return {}
+
+    def read() -> NDArray[Any]:
+        with file.open() as h5:
+            runs = read_columns(h5[path], ["obs_id", "spectral_index"])
+        known, first = np.unique(runs["obs_id"].astype(np.int64), return_index=True)
+        values = runs["spectral_index"].astype(np.float64)[first]
+        return taken(values, match(obs_id()[:, None], known[:, None]))
+
+    return {"simulated_spectral_index": read}
 
 
 def _ids(dataset: h5py.Dataset, table: ImageTable) -> NDArray[np.int64]:

@@ -39,7 +39,6 @@ class ImageIndex:
         self.starts = np.concatenate([[0], np.cumsum([len(p) for p in pieces])]).astype(np.int64)
         """First image of each piece, and the number of images."""
         self._rows = None if all(p.rows is None for p in pieces) else _all_rows(pieces)
-        self._first_station = self._number_stations()
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -62,11 +61,6 @@ class ImageIndex:
         piece = np.searchsorted(self.starts, images, side="right") - 1
         return piece, images - self.starts[piece] if self._rows is None else self._rows[images]
 
-    def positions(self, file: NDArray[np.int64], tel_id: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Where telescopes stand, ground frame, m, ``(n, 3)``."""
-        found: NDArray[np.float32] = self._stations[self._first_station[file] + tel_id]
-        return found
-
     def blocks(self, table_starts: NDArray[np.int64]) -> NDArray[np.int64]:
         """First image of each block of about 64, and the number of images.
 
@@ -82,15 +76,6 @@ class ImageIndex:
             starts = np.searchsorted(used, table_starts)
         first_of_run = np.concatenate([[True], np.diff(starts[:-1] // _BLOCK) > 0]) if len(starts) > 1 else [True]
         return np.unique(np.append(starts[:-1][first_of_run], len(self)))
-
-    def _number_stations(self) -> NDArray[np.int64]:
-        sizes = [max(f.telescopes, default=0) + 1 for f in self._files]
-        first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        self._stations = np.zeros((int(first[-1]), 3), dtype=np.float32)
-        for number, file in enumerate(self._files):
-            for tel_id, telescope in file.telescopes.items():
-                self._stations[first[number] + tel_id] = telescope.position
-        return first
 
 
 def by_event(images: EventTable) -> tuple[EventTable, NDArray[np.int64]]:

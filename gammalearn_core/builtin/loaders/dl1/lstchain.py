@@ -125,7 +125,7 @@ class LstchainFile(DL1File):
             for name in tables[0].dtype.names:
                 if self._offered(name) and all(_numeric(t, name) for t in tables):
                     found[self._name(tables[0], name)] = partial(self._parameter, pieces, name)
-            found |= simulated_index(self.table(h5, RUN), obs_id)
+        found |= simulated_index(self, RUN, obs_id)
         return found | self._multiplicity(keys)
 
     def _parameters_path(self, table: ImageTable) -> str:

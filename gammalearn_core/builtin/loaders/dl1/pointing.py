@@ -49,6 +49,22 @@ def directions(
     DataError
         There is no pointing for some events.
     """
+    values, runs = _read(table)
+    if runs is not None:
+        return _by_run(table, runs, values, obs_id)
+    if np.ptp(values, axis=0).max() <= _CONSTANT:
+        return np.broadcast_to(values[0], (len(obs_id), 2))
+    return _interpolated(table, values, time())
+
+
+def moves(table: h5py.Dataset) -> bool:
+    """Whether the pointing follows the time."""
+    values, runs = _read(table)
+    return runs is None and bool(np.ptp(values, axis=0).max() > _CONSTANT)
+
+
+def _read(table: h5py.Dataset) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
+    """Altitude and azimuth, deg, ``(n, 2)``, and the ``obs_id`` if there is one."""
     names = table.dtype.names or ()
     alt, az = (next((n for n in names if n.endswith(end)), "") for end in ("altitude", "azimuth"))
     if not alt or not az:
@@ -57,11 +73,7 @@ def directions(
     values = np.column_stack([columns[alt], columns[az]]).astype(np.float64)
     if not np.isfinite(values).all():
         raise DataError(f"{label(table)}: some directions are not finite")
-    if "obs_id" in names:
-        return _by_run(table, columns["obs_id"].astype(np.int64), values, obs_id)
-    if np.ptp(values, axis=0).max() <= _CONSTANT:
-        return np.broadcast_to(values[0], (len(obs_id), 2))
-    return _interpolated(table, values, time())
+    return values, columns["obs_id"].astype(np.int64) if "obs_id" in columns else None
 
 
 def _by_run(
@@ -103,4 +115,4 @@ def seconds(table: h5py.Dataset, name: str) -> NDArray[np.float64]:
     return values if unix else (values - _UNIX_EPOCH) * 86400.0
 
 
-__all__ = ["FOLDERS", "directions", "seconds"]
+__all__ = ["FOLDERS", "directions", "moves", "seconds"]

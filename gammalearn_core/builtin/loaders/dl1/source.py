@@ -23,6 +23,7 @@ from gammalearn_core.builtin.loaders.dl1.images import event_blocks
 from gammalearn_core.builtin.loaders.dl1.opening import open_dl1
 from gammalearn_core.builtin.loaders.dl1.selecting import check_events
 from gammalearn_core.builtin.loaders.dl1.selecting import find_pieces
+from gammalearn_core.builtin.loaders.dl1.stations import Stations
 from gammalearn_core.builtin.loaders.dl1.store import CHANNELS
 from gammalearn_core.builtin.loaders.dl1.store import ImageStore
 from gammalearn_core.builtin.loaders.dl1.store import Stored
@@ -37,7 +38,7 @@ from gammalearn_core.errors import SettingsError
 from gammalearn_core.plugin.names import suggest
 
 _log = logging.getLogger(__name__)
-_EVENT_COLUMNS = ("obs_id", "event_id", "multiplicity", "pointing_alt", "pointing_az")
+_EVENT_COLUMNS = ("obs_id", "event_id", "pointing_alt", "pointing_az")
 
 
 class DL1Source:
@@ -146,7 +147,7 @@ class DL1Source:
         event = np.repeat(np.arange(len(rows)), np.diff(offsets))
         piece, table_row = self._index.locate(images if self._order is None else self._order[images])
         camera = self._camera_of[piece]
-        groups = {}
+        groups, columns = {}, {}
         for number, chosen in enumerate(self._cameras):
             here = np.flatnonzero(camera == number) if len(self._cameras) > 1 else slice(None)
             part = images[here]
@@ -154,8 +155,11 @@ class DL1Source:
                 with self._lock:
                     self._forget()
                     pixels, ids = self._stores[number].read(self._table_of[piece[here]], table_row[here])
-                groups[chosen.key] = self._images(part, event[here], pixels, ids)
-        return Batch(images=groups, events=self._event_columns(rows))
+                groups[chosen.key] = self._images(part, piece[here], event[here], pixels, ids)
+                columns = _of_images(ids, groups[chosen.key])
+        if self._level == "subarray":
+            columns = {n: torch.from_numpy(self._events[n][rows]) for n in _EVENT_COLUMNS if n in self._events}
+        return Batch(images=groups, events={"row": torch.from_numpy(rows)} | columns)
 
     def close(self) -> None:
         """Close all files, and tell of what was noticed in them."""
@@ -198,6 +202,7 @@ class DL1Source:
         if not pieces:
             raise DataError(f"no usable image in {', '.join(str(f.path) for f in self.files)}")
         self._index = ImageIndex(pieces, self.files)
+        self._stations = Stations(pieces, self.files)
         self._events, self._order = self._index.table(), None
         if self._level == "subarray":
             self._events, self._order = by_event(self._events)
@@ -236,34 +241,32 @@ class DL1Source:
         geometry = camera.geometry
         return CameraSpec(geometry=geometry, shape=(geometry.n_pixels,), channels=self._channels)
 
-    def _event_columns(self, rows: NDArray[np.int64]) -> dict[str, torch.Tensor]:
-        names = [n for n in _EVENT_COLUMNS if n in self._events]
-        return {"row": torch.from_numpy(rows)} | {n: torch.from_numpy(self._events[n][rows]) for n in names}
-
     def _images(
         self,
         images: NDArray[np.int64],
+        piece: NDArray[np.int64],
         event: NDArray[np.int64],
         pixels: NDArray[np.float32],
         ids: NDArray[np.int64],
     ) -> Images:
         table = self._events.images
         self._check_ids(images, ids)
-        tel_id = table["tel_id"][images]
-        pointing = np.column_stack([table["pointing_alt"][images], table["pointing_az"][images]])
+        tel_id = self._stations.telescopes(piece, images, table)
         return Images(
             pixels=torch.from_numpy(pixels),
             channels=self._channels,
             event=torch.from_numpy(event),
             telescope=torch.from_numpy(tel_id),
-            position=torch.from_numpy(self._index.positions(table["file"][images], tel_id)),
-            pointing=torch.from_numpy(pointing),
+            position=torch.from_numpy(self._stations.positions(piece, tel_id)),
+            pointing=torch.from_numpy(self._stations.pointing(piece, tel_id, ids[:, 0], images, table)),
             columns={n: torch.from_numpy(table[n][images].astype(np.float32)) for n in self._columns},
         )
 
     def _check_ids(self, images: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
-        """The table that named these events must mean the images that were read."""
+        """The table that named these events, if it did, must mean the images that were read."""
         table = self._events.images
+        if not (table.known("obs_id") and table.known("event_id")):
+            return
         wrong = (ids[:, 0] != table["obs_id"][images]) | (ids[:, 1] != table["event_id"][images])
         if wrong.any():
             first = images[np.flatnonzero(wrong)[0]]
@@ -272,6 +275,14 @@ class DL1Source:
                 f"{path}, telescope {table['tel_id'][first]}: the tables of images and of parameters list other events"
                 f" from row {table['table_row'][first]} on"
             )
+
+
+def _of_images(ids: NDArray[np.int64], images: Images) -> dict[str, torch.Tensor]:
+    """Columns of events that are one image each."""
+    names = {"obs_id": ids[:, 0], "event_id": ids[:, 1]}
+    return {n: torch.from_numpy(v.copy()) for n, v in names.items()} | {
+        n: images.pointing[:, i] for i, n in enumerate(("pointing_alt", "pointing_az"))
+    }
 
 
 def _checked_channels(channels: Sequence[str]) -> tuple[str, ...]:
