@@ -265,9 +265,10 @@ class DL1Source:
     def _check_ids(self, images: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
         """The table that named these events, if it did, must mean the images that were read."""
         table = self._events.images
-        if not (table.known("obs_id") and table.known("event_id")):
-            return
-        wrong = (ids[:, 0] != table["obs_id"][images]) | (ids[:, 1] != table["event_id"][images])
+        wrong = np.zeros(len(images), dtype=bool)
+        for number, name in enumerate(("obs_id", "event_id")):
+            if table.known(name):
+                wrong |= ids[:, number] != table[name][images]
         if wrong.any():
             first = images[np.flatnonzero(wrong)[0]]
             path = self.files[int(table["file"][first])].path
