@@ -136,6 +136,15 @@ def test_square_cameras_keep_their_rows_and_columns(camera: Camera, name: str, m
     assert np.abs(left).max() < 0.3 * cells
 
 
+def test_odd_lines_are_moved_back_when_shifted_and_forward_when_oversampled() -> None:
+    x, y = np.array([0, 1, 0.5, 1.5, 1, 2]), np.array([0, 0, 1, 1, 2, 2]) * 0.75**0.5
+    lattice = CameraGeometry(name="six", x=x, y=y, area=np.ones(6), focal_length=1).lattice
+    assert shifting(lattice).row[:, 0].tolist() == [0, 0, 1, 1, 2, 2]
+    assert shifting(lattice).column[:, 0].tolist() == [0, 1, 0, 1, 1, 2]
+    assert oversampling(lattice).row[:, 0].tolist() == [0, 0, 2, 2, 4, 4]
+    assert oversampling(lattice).column[:, 0].tolist() == [0, 2, 1, 3, 2, 4]
+
+
 @pytest.mark.parametrize(("angle", "rows"), [(-14, True), (0, True), (10.9, True), (16, False), (30, False)])
 def test_lines_become_what_turns_the_image_less(angle: float, rows: bool) -> None:
     q, r = (part.reshape(-1) for part in np.mgrid[:7, :7])

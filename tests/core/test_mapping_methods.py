@@ -142,6 +142,11 @@ def test_irregular_cameras_are_mapped_without_loss_by_the_others(method: str) ->
     np.testing.assert_allclose((mapping.weights * mapping.per_pixel).sum(axis=0), 1, rtol=1e-12)
 
 
+def test_a_grid_too_coarse_for_an_irregular_camera_is_refused_without_naming_what_it_cannot_have() -> None:
+    with pytest.raises(ValueError, match=r"of 9 rows: size=\d+ is enough$"):
+        mapped(scattered(), "bilinear", 9)
+
+
 def test_two_pixels_at_one_place_are_no_endless_search() -> None:
     whole = scattered()
     twice = np.r_[np.arange(400), 7]

@@ -45,6 +45,7 @@ PARAMETERS = "/dl1/event/telescope/parameters"
 IMPACT = "/simulation/event/telescope/impact"
 SHOWER = "/simulation/event/subarray/shower"
 TRIGGER = "/dl1/event/subarray/trigger"
+TEL_TRIGGER = "/dl1/event/telescope/trigger"
 RUN = "/configuration/simulation/run"
 VERSION = "CTA PRODUCT DATA MODEL VERSION"
 MODELS = range(1, 8)
@@ -73,6 +74,8 @@ class CtapipeFile(DL1File):
                     f"{path} is written in data model {self.model or 'unknown'}; this reads"
                     f" v{MODELS[0]} to v{MODELS[-1]}: process it again with another ctapipe"
                 )
+            self._major = int(found[1])
+            self.equivalent_focal = self._major in (2, 3)
             self.telescopes = read_telescopes(h5)
             self.simulated = self.table(h5, SHOWER) is not None
             self.images = tuple(self._image_tables(h5))
@@ -126,8 +129,11 @@ class CtapipeFile(DL1File):
             if table is None:
                 raise DataError(f"{self.path} has no table {TRIGGER}")
             names = table.dtype.names or ()
-        found = {"multiplicity": "tels_with_trigger", "event_type": "event_type", "time": "time"}
-        return {name: column for name, column in found.items() if column in names}
+            found = {"multiplicity": "tels_with_trigger", "event_type": "event_type", "time": "time"}
+            found = {name: column for name, column in found.items() if column in names}
+            if "multiplicity" not in found and self.table(h5, TEL_TRIGGER) is not None:
+                found["multiplicity"] = "tel_id"
+            return found
 
     @cached_property
     def _calibration(self) -> bool:
@@ -143,6 +149,8 @@ class CtapipeFile(DL1File):
             table = h5[TRIGGER]
             if name == "time":
                 return event_ids(table), seconds(table, "time")
+            if self._trigger_columns[name] == "tel_id":
+                return _counted(event_ids(table), event_ids(h5[TEL_TRIGGER]))
             values = read_column(table, self._trigger_columns[name])
             whole = values.astype(bool).sum(axis=1) if name == "multiplicity" else values.astype(np.int64)
             return event_ids(table), whole
@@ -192,7 +200,7 @@ class CtapipeFile(DL1File):
             return taken(times, match(ids[:, :2], known))
 
         with self.open() as h5:
-            return directions(self._pointing_table(h5, tel_id), ids[:, 0], time)
+            return directions(self._pointing_table(h5, tel_id), ids[:, 0], time, steps=self._steps)
 
     def direction(self, tel_id: int, obs_id: int) -> tuple[float, float] | None:
         """Altitude and azimuth (deg) of a telescope in a run; None if they follow the time."""
@@ -200,8 +208,13 @@ class CtapipeFile(DL1File):
             table = self._pointing_table(h5, tel_id)
             if moves(table):
                 return None
-            ((alt, az),) = directions(table, np.array([obs_id]), lambda: np.empty(0))
+            ((alt, az),) = directions(table, np.array([obs_id]), lambda: np.empty(0), steps=self._steps)
             return float(alt), float(az)
+
+    @property
+    def _steps(self) -> bool:
+        """Whether pointings change in steps: before v6, tables of simulations had a row for each, without a run."""
+        return self.simulated and self._major < 6
 
     def _pointing_table(self, h5: h5py.File, tel_id: int) -> h5py.Dataset:
         for folder in FOLDERS:
@@ -227,11 +240,14 @@ class CtapipeFile(DL1File):
                 numeric = all(t[name].shape == () and t[name].kind in "fiub" for t in types)
                 if numeric and name.startswith(prefix):
                     found[self._name_now(name)] = partial(self._parameter, paths, name, rows)
+        # The charge is the same in any frame.
+        if "camera_frame_hillas_intensity" in found:
+            found.setdefault("hillas_intensity", found["camera_frame_hillas_intensity"])
         return found
 
     def _name_now(self, name: str) -> str:
         """What a parameter is called today: v1 had lengths in the camera frame, and until v3 counts had other names."""
-        if self.model.startswith(("v1.", "1.")) and re.match(r"(hillas|timing)_", name):
+        if self._major == 1 and re.match(r"(hillas|timing)_", name):
             return f"camera_frame_{name}"
         return name.replace("morphology_num_", "morphology_n_")
 
@@ -253,6 +269,12 @@ class CtapipeFile(DL1File):
         with self.open() as h5:
             values = [read_column(h5[path], name).astype(np.float64) for path in paths]
         return np.concatenate([taken(v, r) for v, r in zip(values, chosen, strict=True)])
+
+
+def _counted(ids: Ids, of_telescopes: Ids) -> tuple[Ids, NDArray[np.int64]]:
+    """Number of telescopes of each event: ctapipe 0.8 had no mask of them."""
+    rows = match(of_telescopes, ids)
+    return ids, np.bincount(rows[rows >= 0], minlength=len(ids))
 
 
 def _types(tables: Sequence[h5py.Dataset]) -> list[np.dtype[Any]]:

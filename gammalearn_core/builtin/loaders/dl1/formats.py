@@ -35,7 +35,7 @@ from gammalearn_core.errors import DataError
 _T = TypeVar("_T")
 Ids = NDArray[np.int64]
 Column = Callable[[], NDArray[Any]]
-CALIBRATION = (0, 1, 2, 3, 4, 5)
+CALIBRATION = tuple(range(16))
 """``event_type`` of flat fields, pedestals and other calibration events (ctapipe's ``EventType``)."""
 PIXEL_COLUMNS = ("image", "peak_time", "image_mask")
 
@@ -99,6 +99,8 @@ class DL1File(ABC):
     """
 
     format: ClassVar[str]
+    equivalent_focal: bool = False
+    """Whether DL1 parameters in degrees were made with the equivalent focal length, not with the effective one."""
 
     def __init__(self, path: Path, files: OpenFiles) -> None:
         self.path = path

@@ -88,6 +88,7 @@ class LstchainFile(DL1File):
     """
 
     format: ClassVar[str] = "lstchain"
+    equivalent_focal = True
 
     def __init__(self, path: Path, files: OpenFiles) -> None:
         super().__init__(path, files)

@@ -17,10 +17,11 @@ from gammalearn_core.data.columns import read_columns
 from gammalearn_core.errors import DataError
 
 FOLDERS = (
-    "/configuration/telescope/pointing",
     "/dl0/monitoring/telescope/pointing",
+    "/configuration/telescope/pointing",
     "/dl1/monitoring/telescope/pointing",
 )
+"""Where ctapipe's files tell the pointing; the first of these counts."""
 _CONSTANT = 1e-4
 """Deg; what differs by less does not move."""
 _BEYOND = 10.0
@@ -30,12 +31,12 @@ _UNIX_EPOCH = 40587.0
 
 
 def directions(
-    table: h5py.Dataset, obs_id: NDArray[np.int64], time: Callable[[], NDArray[np.float64]]
+    table: h5py.Dataset, obs_id: NDArray[np.int64], time: Callable[[], NDArray[np.float64]], *, steps: bool
 ) -> NDArray[np.float64]:
     """Altitude and azimuth (deg) for each event, ``(n, 2)``.
 
     A table that has one row for each ``obs_id`` is looked up; one that follows the time is interpolated linearly, the
-    azimuth across north too.
+    azimuth across north too, or its nearest row is taken.
 
     Parameters
     ----------
@@ -43,6 +44,8 @@ def directions(
     obs_id : array of int, (n,)
     time : callable
         Gives the time of each event, s, as `seconds` does; called if the pointing changes with time.
+    steps : bool
+        Whether a pointing holds until another is reported, as in simulations, and is not interpolated.
 
     Raises
     ------
@@ -54,7 +57,7 @@ def directions(
         return _by_run(table, runs, values, obs_id)
     if np.ptp(values, axis=0).max() <= _CONSTANT:
         return np.broadcast_to(values[0], (len(obs_id), 2))
-    return _interpolated(table, values, time())
+    return _followed(table, values, time(), steps=steps)
 
 
 def moves(table: h5py.Dataset) -> bool:
@@ -88,11 +91,16 @@ def _by_run(
     return values[first][rows]
 
 
-def _interpolated(table: h5py.Dataset, values: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.float64]:
+def _followed(
+    table: h5py.Dataset, values: NDArray[np.float64], time: NDArray[np.float64], *, steps: bool
+) -> NDArray[np.float64]:
     name = next((n for n in table.dtype.names if n.endswith("time")), "")
     if not name:
         raise DataError(f"{label(table)}: the pointing changes, and no column says when")
     known, first = np.unique(seconds(table, name), return_index=True)
+    if steps:
+        between = (known[1:] + known[:-1]) / 2
+        return values[first][np.searchsorted(between, time)]
     beyond = ~((time >= known[0] - _BEYOND) & (time <= known[-1] + _BEYOND))
     if beyond.any():
         raise DataError(

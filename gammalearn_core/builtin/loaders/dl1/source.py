@@ -195,6 +195,13 @@ class DL1Source:
                 _log.warning("left out: %s", error)
         if not files:
             raise DataError(f"none of {len(paths)} files can be read")
+        if len({file.equivalent_focal for file in files}) > 1:
+            others = next(file.path for file in files if file.equivalent_focal)
+            _log.warning(
+                "lengths in degrees, such as hillas_length, are some per cent larger in %s and its like than in other"
+                " files: they were made with the equivalent focal length",
+                others,
+            )
         return files
 
     def _make_index(self, on_corrupt: str) -> None:

@@ -95,7 +95,8 @@ def _on_frame(geometry: CameraGeometry, method: str, size: int | None, *, key: s
     lost = f"{len(found.lost)} of the {geometry.n_pixels} pixels of {key} are too far from the cells of {found.n} rows"
     if enough is None:
         raise ValueError(f"{lost}, and of any finer grid: are two at the same place?")
-    raise ValueError(f"{lost}: size={enough.n} is enough, and method='rebinning' keeps every pixel on any grid")
+    other = "" if geometry.kind == "irregular" else ", and method='rebinning' keeps every pixel on any grid"
+    raise ValueError(f"{lost}: size={enough.n} is enough{other}")
 
 
 def _finer(lossy: Mapping, mapping: Callable[[int], Mapping], *, finest: int) -> Mapping | None:
