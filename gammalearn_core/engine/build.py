@@ -230,7 +230,9 @@ class _Builder:
 
     def _check_inputs(self, inputs: InputSpec) -> None:
         part = self.parts["network"]
-        where, lattice = f"network {part.ref.label}", part.fact("lattice")
+        # If a transform could not be made, the images are not what the network would get.
+        whole = not any(p.where.startswith("transforms[") for p in self.problems)
+        where, lattice = f"network {part.ref.label}", part.fact("lattice") if whole else "any"
         for key, camera in inputs.cameras.items():
             kind = camera.geometry.kind if camera.on_pixels else "grid"
             if lattice == "hexagonal" and kind != "hexagonal":

@@ -104,6 +104,15 @@ def _damage(h5: h5py.File, what: str) -> None:
             stream.write(bytes([byte[0] ^ 0xFF]))
 
 
+def test_a_transform_that_cannot_be_made_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And not as if it had been left out, which the network would notice."""
+    assert run(write_settings(tmp_path, transforms="[ref('core.to_square', size=8)]")) == 2
+    told = capsys.readouterr().err
+    assert "1 problem\n" in told
+    assert "size=36 is enough" in told
+
+
+
 @pytest.mark.parametrize(
     ("what", "text"),
     [
