@@ -19,6 +19,7 @@ Copy = Callable[..., Path]
 Open = Callable[..., DL1Source]
 
 IMAGES = "/dl1/event/telescope/images"
+PARAMETERS = "/dl1/event/telescope/parameters"
 SHOWER = "/simulation/event/subarray/shower"
 
 
@@ -91,6 +92,13 @@ def test_other_hdf5_files_are_told_apart(open_dl1: Open, tmp_path: Path, groups:
         for group in groups:
             file.create_group(group)
     assert message_of(open_dl1, path).startswith(f"{path} {message}")
+
+
+def test_a_table_of_images_that_is_lost_is_missed(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as file:
+        del file[IMAGES]["tel_003"]
+    assert message_of(open_dl1, path).endswith(f"but no images: the table {IMAGES}/tel_003 is lost")
 
 
 def test_a_file_whose_images_were_left_out_is_recognised(copy_of: Copy, open_dl1: Open) -> None:
@@ -187,7 +195,7 @@ def test_a_missing_pointing_is_an_error_when_it_is_needed(copy_of: Copy, open_dl
     with h5py.File(path, "r+") as file:
         del file["/configuration/telescope/pointing"]
     with pytest.raises(
-        DataError, match=r"copy\.dl1\.h5 does not say where telescope 1 points to: none of /configuration"
+        DataError, match=r"copy\.dl1\.h5 does not say where telescope 1 points to: none of /dl0"
     ):
         open_dl1(path).read(np.arange(1))
 
@@ -230,16 +238,18 @@ def test_images_that_do_not_fit_their_camera_are_an_error(copy_of: Copy, open_dl
 def test_images_of_a_telescope_that_the_layout_lacks_are_an_error(copy_of: Copy, open_dl1: Open) -> None:
     path = copy_of("gamma_4lst_lasercal")
     with h5py.File(path, "r+") as file:
-        file.move(f"{IMAGES}/tel_004", f"{IMAGES}/tel_104")
+        for group in (IMAGES, PARAMETERS):
+            file.move(f"{group}/tel_004", f"{group}/tel_104")
     assert "telescopes with images that the subarray's layout does not have" in message_of(open_dl1, path)
 
 
 def test_a_file_without_any_image_is_an_error(copy_of: Copy, open_dl1: Open) -> None:
     path = copy_of("gamma_4lst_lasercal")
     with h5py.File(path, "r+") as file:
-        for name in list(file[IMAGES]):
-            del file[IMAGES][name]
-    with pytest.raises(DataError, match="no telescope has images"):
+        for group in (IMAGES, PARAMETERS):
+            for name in list(file[group]):
+                del file[group][name]
+    with pytest.raises(DataError, match="none of the files has images of a telescope"):
         open_dl1(path)
 
 

@@ -230,7 +230,8 @@ def _renamed(table, row):
     }
     if out["true_shower_primary_id"] == -9999:
         del out["true_shower_primary_id"]
-    return out
+    array = {f"pointing_{n}": row[f"mc_{n}_tel"] * DEGREES for n in ("alt", "az") if f"mc_{n}_tel" in table.colnames}
+    return array | out
 
 
 def _instrument(file):

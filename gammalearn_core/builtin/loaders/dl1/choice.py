@@ -96,7 +96,7 @@ def choose(
         chosen = [evolve(c, telescopes=tuple(t for t in c.telescopes if t[1] in wanted)) for c in chosen]
         chosen = [c for c in chosen if c.telescopes]
     if not chosen:
-        raise DataError("no telescope has images")
+        raise DataError("none of the files has images of a telescope")
     if mono and len(chosen) > 1:
         what = f"a mono network takes one geometry; choose one, such as cameras={chosen[0].key!r}"
         raise _choice_error("cameras", what, chosen)

@@ -79,6 +79,7 @@ class CtapipeFile(DL1File):
             self.telescopes = read_telescopes(h5)
             self.simulated = self.table(h5, SHOWER) is not None
             self.images = tuple(self._image_tables(h5))
+            self._check_complete(h5)
 
     def usable(self, table: ImageTable) -> NDArray[np.bool_] | None:
         """Whether each image is of a shower, not of a calibration event; None if all are."""
@@ -120,6 +121,16 @@ class CtapipeFile(DL1File):
                 continue
             of_one = re.fullmatch(r"tel_(\d+)", name)
             yield image_table(dataset, int(of_one[1]) if of_one else read_column(dataset, "tel_id"))
+
+    def _check_complete(self, h5: h5py.File) -> None:
+        """ctapipe writes parameters of the images that it writes, so a table that only they have has been lost."""
+        known = {t.layout.path.rpartition("/")[2] for t in self.images}
+        for name in h5.get(PARAMETERS, ()):
+            table = self.table(h5, f"{PARAMETERS}/{name}")
+            if name not in known and table is not None and len(table):
+                raise DataError(
+                    f"{self.path} has DL1 parameters of {name}, but no images: the table {IMAGES}/{name} is lost"
+                )
 
     @cached_property
     def _trigger_columns(self) -> dict[str, str]:

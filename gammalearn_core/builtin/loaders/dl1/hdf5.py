@@ -13,6 +13,7 @@ import h5py
 import hdf5plugin  # noqa: F401 - registers the blosc filters that ctapipe uses
 
 from gammalearn_core.errors import DataError
+from gammalearn_core.errors import GammalearnError
 
 _LIMIT = 64
 """Files open at once; systems often allow a process 1024, and a production has more."""
@@ -40,13 +41,13 @@ class OpenFiles:
         DataError
             It is not there, is no HDF5, or ends too early.
         """
-        with self._lock:
+        with self._lock, blamed(path):
             yield self._file(path)
 
     @contextmanager
     def table(self, path: Path, name: str) -> Iterator[h5py.Dataset]:
         """A table of a file, until the end of the context. It stays open with the file, since opening it is slow."""
-        with self._lock:
+        with self._lock, blamed(path):
             file = self._file(path)
             if (path, name) not in self._tables:
                 self._tables[path, name] = file[name]
@@ -76,6 +77,17 @@ class OpenFiles:
         return self._files[path]
 
 
+@contextmanager
+def blamed(path: Path) -> Iterator[None]:
+    """Whatever goes wrong while a file is used is said of the file: one that is damaged may be so in any way."""
+    try:
+        yield
+    except GammalearnError:
+        raise
+    except Exception as error:
+        raise DataError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
+
+
 def open_hdf5(path: Path) -> h5py.File:
     """A file, open for reading.
 
@@ -91,4 +103,4 @@ def open_hdf5(path: Path) -> h5py.File:
         raise DataError(f"{path} {what}") from error
 
 
-__all__ = ["OpenFiles", "open_hdf5"]
+__all__ = ["OpenFiles", "blamed", "open_hdf5"]

@@ -49,7 +49,7 @@ def read_telescopes(file: h5py.File) -> dict[int, Telescope]:
     # Before ctapipe 0.9: the layout names camera and optics instead of numbering them.
     camera = layout["camera_index"].astype(int).tolist() if indexed else layout.texts("camera_type")
     optic = layout["optics_index"].astype(int).tolist() if indexed else _described(layout, optics)
-    names = layout.texts("camera_name") if "camera_name" in layout else camera
+    names = layout.texts("camera_name" if "camera_name" in layout else "camera_type")
     geometries: dict[tuple[Any, int], CameraGeometry] = {}
     telescopes = {}
     for i, tel_id in enumerate(layout["tel_id"].astype(int).tolist()):

@@ -10,8 +10,8 @@ from gammalearn_core.builtin.loaders.dl1 import ctapipe
 from gammalearn_core.builtin.loaders.dl1 import lstchain
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
 from gammalearn_core.builtin.loaders.dl1.hdf5 import OpenFiles
+from gammalearn_core.builtin.loaders.dl1.hdf5 import blamed
 from gammalearn_core.errors import DataError
-from gammalearn_core.errors import GammalearnError
 
 
 def open_dl1(path: Path, files: OpenFiles) -> DL1File:
@@ -22,17 +22,13 @@ def open_dl1(path: Path, files: OpenFiles) -> DL1File:
     DataError
         It is not one, or is damaged.
     """
-    try:
+    with blamed(path):
         with files.open(path) as h5:
-            if isinstance(h5.get(ctapipe.IMAGES), h5py.Group):
-                return ctapipe.CtapipeFile(path, files)
-            if isinstance(h5.get(lstchain.IMAGES), h5py.Group):
-                return lstchain.LstchainFile(path, files)
-            raise DataError(f"{path} {_what_it_is(h5)}")
-    except GammalearnError:
-        raise
-    except Exception as error:
-        raise DataError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+            formats = {ctapipe.IMAGES: ctapipe.CtapipeFile, lstchain.IMAGES: lstchain.LstchainFile}
+            found = next((made for group, made in formats.items() if isinstance(h5.get(group), h5py.Group)), None)
+            if found is None:
+                raise DataError(f"{path} {_what_it_is(h5)}")
+        return found(path, files)
 
 
 def _what_it_is(h5: h5py.File) -> str:
