@@ -85,7 +85,7 @@ def test_a_telescope_without_a_table_costs_no_image_of_the_others(copy_of: Copy,
     path = copy_of("gamma_4lst_lasercal")
     with h5py.File(path, "r+") as file:
         lost = len(file[IMAGES]["tel_002"])
-        del file[IMAGES]["tel_002"]
+        del file[IMAGES]["tel_002"], file[PARAMETERS]["tel_002"]
     assert lost > 0
     assert len(open_dl1(path, level="subarray").events.images) == 10 - lost
 
@@ -95,7 +95,8 @@ def test_a_table_without_rows_is_no_camera(copy_of: Copy, open_dl1: Open) -> Non
     lst = set(open_dl1("gamma_diffuse_prod6_run10", cameras="LST").events["tel_id"].tolist())
     with h5py.File(path, "r+") as file:
         for telescope in lst:
-            rewrite(file, table := f"{IMAGES}/tel_{telescope:03d}", file[table][:0])
+            for group in (IMAGES, PARAMETERS):
+                rewrite(file, table := f"{group}/tel_{telescope:03d}", file[table][:0])
     assert len(lst) > 0
     assert list(open_dl1(path).inputs.cameras) == ["MSTx-NectarCam"]
 

@@ -112,7 +112,6 @@ def test_a_transform_that_cannot_be_made_is_told_once(tmp_path: Path, capsys: py
     assert "size=36 is enough" in told
 
 
-
 @pytest.mark.parametrize(
     ("what", "text"),
     [
@@ -276,7 +275,9 @@ class Swap:
     def __call__(self, batch, generator):
         return batch.take(torch.arange(len(batch)).flip(0))
 """
-    settings = write_settings(tmp_path, head, transforms="[ref(Swap), ref('core.to_square', method='rebinning', size=16)]")
+    settings = write_settings(
+        tmp_path, head, transforms="[ref(Swap), ref('core.to_square', method='rebinning', size=16)]"
+    )
     assert run(settings) == 1
     assert "error: transform Swap changes the events of a batch or their order" in capsys.readouterr().err
 
@@ -299,7 +300,6 @@ def test_a_name_may_have_any_letters(tmp_path: Path) -> None:
     settings.write_text(settings.read_text(encoding="utf-8").replace("'test'", "'Énergie γ'"), encoding="utf-8")
     assert run(settings) == 0
     assert list(tmp_path.glob("runs/Énergie γ/*/predictions/*.h5"))
-
 
 
 def test_a_report_that_fails_does_not_lose_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

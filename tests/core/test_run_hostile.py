@@ -112,7 +112,9 @@ class Crop:
         images = {k: replace(g, pixels=g.pixels[..., :8, :8]) for k, g in batch.images.items()}
         return replace(batch, images=images)
 """
-    settings = write_settings(tmp_path, head, transforms="[ref('core.to_square', method='rebinning', size=16), ref(Crop)]")
+    settings = write_settings(
+        tmp_path, head, transforms="[ref('core.to_square', method='rebinning', size=16), ref(Crop)]"
+    )
     assert run(settings) == 1
     assert "transform Crop gives images of NectarCam as a tensor of shape (16, 2, 8, 8)" in capsys.readouterr().err
 

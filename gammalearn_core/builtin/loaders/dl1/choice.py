@@ -9,7 +9,6 @@ from attrs import evolve
 from attrs import frozen
 
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
-from gammalearn_core.builtin.loaders.dl1.formats import ImageTable
 from gammalearn_core.data.geometry import CameraGeometry
 from gammalearn_core.data.geometry import merge_same
 from gammalearn_core.errors import DataError
@@ -44,12 +43,6 @@ class Camera:
 def find_cameras(files: Sequence[DL1File]) -> list[Camera]:
     """Cameras that have images, the ones with most images first."""
     owners = {(n, tel): table for n, file in enumerate(files) for table in file.images for tel in table.telescopes}
-    unknown = [f"{files[n].path}: {tel}" for n, tel in owners if tel not in files[n].telescopes]
-    if unknown:
-        raise DataError(f"telescopes with images that the subarray's layout does not have: {', '.join(unknown)}")
-    wrong = [f"{files[n].path}: {tel}" for (n, tel), table in owners.items() if not _fits(files[n], tel, table)]
-    if wrong:
-        raise DataError(f"telescopes with images that have not as many pixels as their cameras: {', '.join(wrong)}")
     distinct, which = merge_same(evolve(files[n].telescopes[tel].geometry) for n, tel in owners)
     cameras = []
     for index, geometry in enumerate(distinct):
@@ -62,8 +55,25 @@ def find_cameras(files: Sequence[DL1File]) -> list[Camera]:
     return _unambiguous(sorted(cameras, key=lambda c: (-c.n_images, c.key)))
 
 
-def _fits(file: DL1File, tel_id: int, table: ImageTable) -> bool:
-    return table.n_pixels == file.telescopes[tel_id].geometry.n_pixels
+def check_telescopes(file: DL1File) -> None:
+    """Refuse a file whose images are not those of telescopes that it describes.
+
+    Raises
+    ------
+    DataError
+        A telescope with images is not in the layout, or its camera has another number of pixels.
+    """
+    for table in file.images:
+        unknown = sorted(set(table.telescopes) - set(file.telescopes))
+        where = f"{file.path}, table {table.layout.path}"
+        if unknown:
+            raise DataError(f"{where}: the subarray's layout does not have telescope {unknown[0]}")
+        for tel_id in table.telescopes:
+            pixels = file.telescopes[tel_id].geometry.n_pixels
+            if pixels != table.n_pixels:
+                raise DataError(
+                    f"{where}: images have {table.n_pixels} pixels, but the camera of telescope {tel_id} has {pixels}"
+                )
 
 
 def _unambiguous(cameras: list[Camera]) -> list[Camera]:
@@ -114,4 +124,4 @@ def _choice_error(setting: str, what: str, cameras: list[Camera]) -> SettingsErr
     return SettingsError([Problem(setting, what, f"the files have images of\n{listing}")])
 
 
-__all__ = ["Camera", "choose", "find_cameras"]
+__all__ = ["Camera", "check_telescopes", "choose", "find_cameras"]

@@ -123,7 +123,7 @@ class CtapipeFile(DL1File):
             yield image_table(dataset, int(of_one[1]) if of_one else read_column(dataset, "tel_id"))
 
     def _check_complete(self, h5: h5py.File) -> None:
-        """ctapipe writes parameters of the images that it writes, so a table that only they have has been lost."""
+        """Ctapipe writes parameters of the images that it writes, so a table that only they have has been lost."""
         known = {t.layout.path.rpartition("/")[2] for t in self.images}
         for name in h5.get(PARAMETERS, ()):
             table = self.table(h5, f"{PARAMETERS}/{name}")

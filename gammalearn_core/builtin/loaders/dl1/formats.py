@@ -217,6 +217,9 @@ def image_table(dataset: h5py.Dataset, tel_id: NDArray[Any] | int) -> ImageTable
     missing = [n for n in needed if n not in names]
     if missing:
         raise DataError(f"{label(dataset)} has no column {missing[0]!r}")
+    for name in ("obs_id", "event_id", *(() if of_one else ("tel_id",))):
+        if dtype[name].shape or dtype[name].kind not in "iu":
+            raise DataError(f"{label(dataset)}, column {name!r}: {dtype[name]} is not one whole number a row")
     known = [n for n in PIXEL_COLUMNS if n in names]
     shape = dtype["image"].shape
     if len(shape) == 2:
@@ -240,8 +243,16 @@ def _counted(tel_id: NDArray[Any]) -> dict[int, int]:
 
 def event_ids(dataset: h5py.Dataset) -> Ids:
     """``(obs_id, event_id)`` of each row, ``(n, 2)``."""
-    columns = read_columns(dataset, ["obs_id", "event_id"])
-    return np.column_stack([columns["obs_id"], columns["event_id"]]).astype(np.int64)
+    return _whole_numbers(dataset, ["obs_id", "event_id"])
+
+
+def _whole_numbers(dataset: h5py.Dataset, names: Sequence[str]) -> NDArray[np.int64]:
+    """Columns of whole numbers side by side, ``(n, len(names))``."""
+    columns = read_columns(dataset, names)
+    for name, values in columns.items():
+        if values.ndim != 1 or values.dtype.kind not in "iu":
+            raise DataError(f"{label(dataset)}, column {name!r}: {values.dtype} is not one whole number a row")
+    return np.column_stack([columns[n] for n in names]).astype(np.int64)
 
 
 def taken(values: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
@@ -288,11 +299,9 @@ def simulated_index(file: DL1File, path: str, obs_id: Callable[[], NDArray[np.in
 
 
 def _ids(dataset: h5py.Dataset, table: ImageTable) -> NDArray[np.int64]:
-    names = ["obs_id", "event_id", *(["tel_id"] if table.tel_id is None else [])]
-    columns = read_columns(dataset, names)
-    if table.tel_id is not None:
-        columns["tel_id"] = np.full(len(dataset), table.tel_id)
-    return np.column_stack([columns[n] for n in ("obs_id", "event_id", "tel_id")]).astype(np.int64)
+    if table.tel_id is None:
+        return _whole_numbers(dataset, ["obs_id", "event_id", "tel_id"])
+    return np.column_stack([event_ids(dataset), np.full(len(dataset), table.tel_id)])
 
 
 def _of_rows(rows: NDArray[Any], table: ImageTable) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from gammalearn_core.builtin.loaders.dl1.formats import Column
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
 from gammalearn_core.builtin.loaders.dl1.formats import Piece
+from gammalearn_core.builtin.loaders.dl1.hdf5 import blamed
 from gammalearn_core.data.table import EventTable
 from gammalearn_core.data.table import concatenate
+from gammalearn_core.errors import DataError
 
 OF_EVENT = ("file", "obs_id", "event_id", "event_type", "multiplicity", "time", "simulated_spectral_index")
 """Columns that all images of an event share, beside truth and pointing."""
@@ -53,7 +56,9 @@ class ImageIndex:
                     "file": partial(np.full, sum(map(len, mine)), number, dtype=np.int64),
                     "table_row": partial(_all_rows, mine),
                 }
-                tables.append(EventTable(columns | file.columns(mine), sum(map(len, mine))))
+                length = sum(map(len, mine))
+                columns |= {n: partial(_checked, file, n, c, length) for n, c in file.columns(mine).items()}
+                tables.append(EventTable(columns, length))
         return concatenate(tables)
 
     def locate(self, images: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -116,6 +121,15 @@ def event_blocks(events: EventTable, tables: NDArray[np.int64]) -> NDArray[np.in
         step = max(1, round(_BLOCK * int(tables[file[begin]]) * (end - begin) / images))
         starts += range(begin, end, step)
     return np.array([*starts, len(file)], dtype=np.int64)
+
+
+def _checked(file: DL1File, name: str, read: Column, length: int) -> NDArray[Any]:
+    """A column, one value an image."""
+    with blamed(file.path):
+        values = read()
+    if values.shape != (length,):
+        raise DataError(f"{file.path}: the column {name!r} is not one value an image")
+    return values
 
 
 def _all_rows(pieces: Sequence[Piece]) -> NDArray[np.int64]:

@@ -88,6 +88,8 @@ class _Table:
     def __getitem__(self, name: str) -> NDArray[Any]:
         if name not in self._columns:
             raise DataError(f"{self.where} has no column {name!r}")
+        if self._columns[name].ndim != 1:
+            raise DataError(f"{self.where}, column {name!r} is not one value a row")
         return self._columns[name]
 
     def texts(self, name: str) -> list[str]:
@@ -122,8 +124,8 @@ def _focal_lengths(file: h5py.File, optics: _Table) -> list[float]:
 def _geometry(file: h5py.File, index: int | str, name: str, focal_length: float) -> CameraGeometry:
     table = _Table(file, f"{_INSTRUMENT}/telescope/camera/geometry_{index}")
     x, y, area = table["pix_x"], table["pix_y"], table["pix_area"]
-    if not (len(x) and np.isfinite(x).all() and np.isfinite(y).all()):
-        raise DataError(f"{table.where}: some pixels have no finite position")
+    if not (len(x) and np.isfinite([x, y, area]).all() and (area > 0).all()):
+        raise DataError(f"{table.where}: some pixels have no finite position or area")
     # As ctapipe reads it: the stored positions are turned by the camera's rotation, and are turned back.
     turn = -_camera_rotation(file, table)
     cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))

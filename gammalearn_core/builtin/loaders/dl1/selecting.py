@@ -12,6 +12,7 @@ from gammalearn_core.builtin.loaders.dl1.choice import Camera
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
 from gammalearn_core.builtin.loaders.dl1.formats import ImageTable
 from gammalearn_core.builtin.loaders.dl1.formats import Piece
+from gammalearn_core.builtin.loaders.dl1.hdf5 import blamed
 from gammalearn_core.builtin.loaders.dl1.verify import find_damage
 from gammalearn_core.builtin.loaders.dl1.verify import tables
 from gammalearn_core.errors import DataError
@@ -95,17 +96,23 @@ def _undamaged(file: DL1File, table: ImageTable) -> Mask:
 
 
 def check_events(file: DL1File) -> None:
-    """Refuse a file whose tables of events, runs or instrument are damaged.
+    """Refuse a file whose tables of events, runs or instrument are damaged or do not go together.
 
     Raises
     ------
     DataError
-        With the first damaged rows.
+        With the first that is wrong.
     """
     with file.open() as h5:
         paths = [p for p in tables(h5) if not any(part in p for part in _NOT_NEEDED)]
         for damage in find_damage(h5, paths):
             raise DataError(f"{file.path}, table {damage.table}, rows {damage.start} to {damage.stop} are damaged")
+    with blamed(file.path):
+        for read in file.columns([Piece(file=file, table=table, rows=None) for table in file.images]).values():
+            read()
+        for table in file.images:
+            file.usable(table)
+    file.forget()
 
 
 __all__ = ["check_events", "find_pieces"]

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from gammalearn_core.builtin.loaders.dl1.choice import Camera
+from gammalearn_core.builtin.loaders.dl1.choice import check_telescopes
 from gammalearn_core.builtin.loaders.dl1.choice import choose
 from gammalearn_core.builtin.loaders.dl1.choice import find_cameras
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
@@ -186,6 +187,7 @@ class DL1Source:
         for path in paths:
             try:
                 file = open_dl1(path, self._open_files)
+                check_telescopes(file)
                 if on_corrupt == "skip":
                     check_events(file)
                 files.append(file)
