@@ -107,6 +107,8 @@ def change_columns(path: Path, random: Generator) -> None:
         for n in changed.dtype.names or ():
             if n in rows.dtype.names and changed.dtype[n] == rows.dtype[n]:
                 changed[n] = rows[n]
+            elif changed.dtype[n] == object:
+                changed[n] = "text"
         _replace(file, table, changed)
 
 

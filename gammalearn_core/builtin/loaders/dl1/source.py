@@ -100,6 +100,8 @@ class DL1Source:
             self.files = self._opened(given, on_corrupt)
             names = [cameras] if isinstance(cameras, str) else cameras
             found = find_cameras(self.files)
+            if not found:
+                raise DataError(f"no telescope has images in {', '.join(str(f.path) for f in self.files)}")
             self._cameras = choose(found, names=names, telescopes=telescopes, mono=level == "telescope")
             self._make_index(on_corrupt)
             self._make_stores(int(buffer_mb * 1e6), threads)

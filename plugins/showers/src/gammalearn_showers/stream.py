@@ -33,7 +33,7 @@ from gammalearn_showers.stream_index import image_table
 from gammalearn_showers.work import Progress
 from gammalearn_showers.work import Started
 
-_EVENT_COLUMNS = ("obs_id", "event_id", "multiplicity", "pointing_alt", "pointing_az")
+_EVENT_COLUMNS = ("obs_id", "event_id", "pointing_alt", "pointing_az")
 
 
 class ShowerStream:
