@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "Train, validate and test the network of a settings file",
     "check": "Tell every problem of a settings file, without reading an event",
     "plugins": "List plug-ins and show what they provide",
+    "info": "Tell what DL1 and DL2 files hold, and what is wrong with them",
 }
 
 

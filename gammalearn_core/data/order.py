@@ -45,8 +45,8 @@ class Order:
 
     Parameters
     ----------
-    rows : array of int, (n,)
-        Rows to be ordered, ascending.
+    rows : array of int, (n,), optional
+        Rows to be ordered, ascending; all of them by default.
     blocks : array of int
         First row of each block of the source, and the number of its rows.
     groups : array of int, (number of blocks,), optional
@@ -66,7 +66,7 @@ class Order:
 
     def __init__(
         self,
-        rows: NDArray[np.int64],
+        rows: NDArray[np.int64] | None,
         blocks: NDArray[np.int64],
         groups: NDArray[np.int64] | None = None,
         *,
@@ -75,20 +75,21 @@ class Order:
         seed: int,
     ) -> None:
         self._rows = rows
+        self._count = int(blocks[-1]) if rows is None else len(rows)
         self._size = size
         self._seed = seed
         self.whole = capacity >= int(blocks[-1])
         """Whether the set is permuted as a whole, since it fits in memory."""
         if self.whole:
             return
-        bounds = np.searchsorted(rows, blocks)
+        bounds = blocks if rows is None else np.searchsorted(rows, blocks)
         used = np.flatnonzero(np.diff(bounds))
         self._start, self._length = bounds[:-1][used], np.diff(bounds)[used]
         groups = np.zeros(len(blocks) - 1, dtype=np.int64) if groups is None else groups
         _, group = np.unique(groups[used], return_inverse=True)
         self._blocks_of = [np.flatnonzero(group == g) for g in range(int(group.max(initial=-1)) + 1)]
         # Half of the memory, so that the blocks of a window are still there when its last row is read.
-        room = capacity / 2 * len(rows) / int(blocks[-1]) / max(1, len(self._blocks_of))
+        room = capacity / 2 * self._count / int(blocks[-1]) / max(1, len(self._blocks_of))
         # A window that is less than a block would have each block read several times.
         block = max(1.0, float(self._length.mean()) if len(used) else 1.0)
         self._lanes = next((n for n in (LANES, LANES // 2, LANES // 4) if room / n >= block), 1)
@@ -96,7 +97,7 @@ class Order:
 
     def __len__(self) -> int:
         """Number of steps of an epoch; the last may be smaller."""
-        return max(1, -(-len(self._rows) // self._size))
+        return max(1, -(-self._count // self._size))
 
     def steps(self, epoch: int, start: int = 0, *, rank: int = 0, world: int = 1) -> Iterator[NDArray[np.int64]]:
         """Rows of the steps of an epoch, from step ``start`` on; those of one rank, if there are several.
@@ -104,7 +105,8 @@ class Order:
         The steps of all ranks together are those of a single one.
         """
         if self.whole:
-            parts = batches(shuffled(self._rows, seed=self._seed, epoch=epoch), self._size)[start:]
+            rows = np.arange(self._count) if self._rows is None else self._rows
+            parts = batches(shuffled(rows, seed=self._seed, epoch=epoch), self._size)[start:]
             yield from (part[rank::world] for part in parts)
             return
         groups = [self._group(epoch, number) for number in range(len(self._blocks_of))]
@@ -117,7 +119,8 @@ class Order:
                 here = np.flatnonzero(chosen == number)
                 rows[here] = group.take(int(done[number]), len(here), rank=rank, world=world)
                 done[number] += len(here)
-            yield self._rows[rows[rows >= 0]]
+            rows = rows[rows >= 0]
+            yield rows if self._rows is None else self._rows[rows]
 
     def _group(self, epoch: int, number: int) -> _Group:
         seed = derived_seed(self._seed, "blocks", epoch, number)

@@ -138,6 +138,16 @@ def test_the_kinds_are_mixed_as_chance_has_it() -> None:
     assert np.std(counts) / np.sqrt(share * (1 - share) / 64) == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.parametrize("capacity", [3000, 50_000])
+def test_all_rows_need_not_be_listed(capacity: int) -> None:
+    blocks = np.arange(0, 50_001, 50)
+    listed = Order(np.arange(50_000), blocks, capacity=capacity, size=100, seed=1)
+    for one, other in zip(
+        listed.steps(1), Order(None, blocks, capacity=capacity, size=100, seed=1).steps(1), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_few_blocks_are_in_use_at_once() -> None:
     """Half of the memory holds the windows, so a block that leaves it is not needed again."""
     blocks = np.arange(0, 50_001, 50)

@@ -101,7 +101,13 @@ def read_chunk(table: h5py.Dataset, how: Layout, number: int) -> Callable[[], ND
             rows = read_rows(table, slice(start, stop))
             return lambda: rows
         raise damaged(how.where, start, stop, error) from error
-    filters = [f for i, f in enumerate(how.pipeline) if not mask >> i & 1]
+    return decode_later(how, number, stored, mask)
+
+
+def decode_later(how: Layout, number: int, stored: bytes, mask: int = 0) -> Callable[[], NDArray[Any]]:
+    """What decodes the stored bytes of a chunk; ``mask`` has a bit for each filter that it was written without."""
+    start, stop = how.span(number)
+    filters = [f for i, f in enumerate(how.pipeline or ()) if not mask >> i & 1]
 
     def decode() -> NDArray[Any]:
         try:
@@ -177,4 +183,4 @@ def _scratch(size: int, purpose: str) -> memoryview:
     return memoryview(getattr(_local, purpose))[:size]
 
 
-__all__ = ["Layout", "layout", "read_chunk"]
+__all__ = ["Layout", "decode_later", "layout", "read_chunk"]

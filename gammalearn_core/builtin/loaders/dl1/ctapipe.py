@@ -36,7 +36,6 @@ from gammalearn_core.builtin.loaders.dl1.pointing import moves
 from gammalearn_core.builtin.loaders.dl1.pointing import seconds
 from gammalearn_core.data.columns import match
 from gammalearn_core.data.columns import read_column
-from gammalearn_core.data.columns import read_columns
 from gammalearn_core.data.columns import text
 from gammalearn_core.errors import DataError
 
@@ -76,7 +75,7 @@ class CtapipeFile(DL1File):
                 )
             self._major = int(found[1])
             self.equivalent_focal = self._major in (2, 3)
-            self.telescopes = read_telescopes(h5)
+            self.telescopes = files.shared(read_telescopes(h5))
             self.simulated = self.table(h5, SHOWER) is not None
             self.images = tuple(self._image_tables(h5))
             self._check_complete(h5)
@@ -95,14 +94,14 @@ class CtapipeFile(DL1File):
         memory = self.memory()
 
         def keys() -> Ids:
-            return memory.once("keys", lambda: np.concatenate([p.taken(self.ids(p.table)) for p in pieces]))
+            return np.concatenate([p.taken(self.ids(p.table)) for p in pieces])
 
         obs_id: Callable[[], Ids] = lambda: keys()[:, 0]  # noqa: E731
         found: dict[str, Column] = {name: partial(lambda i: keys()[:, i], i) for i, name in enumerate(_IDS)}
         found |= self._of_trigger(keys, memory)
 
         def pointing() -> NDArray[np.float64]:
-            return memory.once("pointing", lambda: np.concatenate([self._pointing_of(p) for p in pieces]))
+            return np.concatenate([self._pointing_of(p) for p in pieces])
 
         found |= {n: partial(lambda i: pointing()[:, i], i) for i, n in enumerate(("pointing_alt", "pointing_az"))}
         found |= self._truth(keys, memory)
@@ -171,7 +170,8 @@ class CtapipeFile(DL1File):
 
         def column(name: str) -> NDArray[Any]:
             ids, values = self._read_trigger(name)
-            return taken(values, memory.once("trigger rows", lambda: rows_of(keys()[:, :2], ids, where)))
+            rows = memory.once("trigger", lambda: rows_of(keys()[:, :2], ids, where).astype(np.int32))
+            return taken(values, rows)
 
         return {name: partial(column, name) for name in self._trigger_columns}
 
@@ -181,15 +181,11 @@ class CtapipeFile(DL1File):
         with self.open() as h5:
             names = [n for n in h5[SHOWER].dtype.names if n.startswith("true_")]
 
-        def read() -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-            with self.open() as h5:
-                table = h5[SHOWER]
-                rows = rows_of(keys()[:, :2], event_ids(table), f"{self.path}, table {SHOWER}")
-                return rows, read_columns(table, names)
-
         def column(name: str) -> NDArray[Any]:
-            rows, columns = memory.once("truth", read)
-            return taken(columns[name], rows)
+            with self.open() as h5:
+                ids, values = event_ids(h5[SHOWER]), read_column(h5[SHOWER], name)
+            where = f"{self.path}, table {SHOWER}"
+            return taken(values, memory.once("truth", lambda: rows_of(keys()[:, :2], ids, where).astype(np.int32)))
 
         return {n: partial(column, n) for n in names}
 
@@ -262,7 +258,7 @@ class CtapipeFile(DL1File):
             return f"camera_frame_{name}"
         return name.replace("morphology_num_", "morphology_n_")
 
-    def _parameter_rows(self, pieces: Sequence[Piece], paths: Sequence[str]) -> list[NDArray[np.int64]]:
+    def _parameter_rows(self, pieces: Sequence[Piece], paths: Sequence[str]) -> list[NDArray[np.int32]]:
         """For each piece the rows of its parameters."""
         found = []
         with self.open() as h5:
@@ -270,11 +266,11 @@ class CtapipeFile(DL1File):
                 ids = piece.taken(self.ids(piece.table))
                 used = _IDS if "tel_id" in h5[path].dtype.names else _IDS[:2]
                 known = np.column_stack([read_column(h5[path], n) for n in used]).astype(np.int64)
-                found.append(match(ids[:, : len(used)], known))
+                found.append(match(ids[:, : len(used)], known).astype(np.int32))
         return found
 
     def _parameter(
-        self, paths: Sequence[str], name: str, rows: Callable[[], list[NDArray[np.int64]]]
+        self, paths: Sequence[str], name: str, rows: Callable[[], list[NDArray[np.int32]]]
     ) -> NDArray[np.float64]:
         chosen = rows()
         with self.open() as h5:

@@ -21,10 +21,14 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from gammalearn_core.builtin.loaders.dl1.chunks import Layout
+from gammalearn_core.builtin.loaders.dl1.chunks import decode_later
 from gammalearn_core.builtin.loaders.dl1.chunks import layout
 from gammalearn_core.builtin.loaders.dl1.chunks import read_chunk
 from gammalearn_core.builtin.loaders.dl1.hdf5 import OpenFiles
+from gammalearn_core.builtin.loaders.dl1.hdf5 import blamed
 from gammalearn_core.builtin.loaders.dl1.instrument import Telescope
+from gammalearn_core.builtin.loaders.dl1.places import Places
+from gammalearn_core.builtin.loaders.dl1.places import find_places
 from gammalearn_core.data.columns import Decoder
 from gammalearn_core.data.columns import decoders
 from gammalearn_core.data.columns import label
@@ -109,6 +113,7 @@ class DL1File(ABC):
         self.images: tuple[ImageTable, ...] = ()
         self.model = ""
         self.simulated = False
+        self._places: dict[ImageTable, Places] = {}
         self._memories: list[Memory] = []
         self._ids = self.memory()
 
@@ -118,11 +123,19 @@ class DL1File(ABC):
         with self._files.open(self.path) as h5:
             yield h5
 
-    @contextmanager
-    def image_rows(self, table: ImageTable) -> Iterator[h5py.Dataset]:
-        """A table of images itself, until the end of the context."""
-        with self._files.table(self.path, table.layout.path) as dataset:
-            yield dataset
+    def chunk(self, table: ImageTable, number: int) -> Callable[[], NDArray[Any]]:
+        """What decodes a chunk of images to rows, as `read_chunk` does; the file need not be open as HDF5 for it."""
+        how = table.layout
+        if table not in self._places:
+            with self.open() as h5:
+                self._places[table] = find_places(h5[how.path], how)
+        places = self._places[table]
+        start, size = int(places.start[number]), int(places.size[number])
+        if not size:
+            with self.open() as h5:
+                return read_chunk(h5[how.path], how, number)
+        with blamed(self.path):
+            return decode_later(how, number, self._files.raw.read(self.path, start, size))
 
     @abstractmethod
     def usable(self, table: ImageTable) -> NDArray[np.bool_] | None:
@@ -153,7 +166,7 @@ class DL1File(ABC):
 
     def ids(self, table: ImageTable) -> NDArray[np.int64]:
         """``obs_id``, ``event_id`` and ``tel_id`` of each image of a table, ``(n, 3)``."""
-        return self._ids.once(table, lambda: self._read_ids(table))
+        return np.column_stack(self._ids.once(table, lambda: [_compact(c) for c in self._read_ids(table).T]))
 
     def memory(self) -> Memory:
         """A memory that `forget` clears."""
@@ -236,6 +249,13 @@ def image_table(dataset: h5py.Dataset, tel_id: NDArray[Any] | int) -> ImageTable
     )
 
 
+def _compact(column: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A column that takes no memory if it is one number."""
+    if len(column) and (column == column[0]).all():
+        return np.broadcast_to(column[:1].copy(), column.shape)
+    return column.copy()
+
+
 def _counted(tel_id: NDArray[Any]) -> dict[int, int]:
     telescopes, counts = np.unique(tel_id, return_counts=True)
     return dict(zip(telescopes.astype(int).tolist(), counts.tolist(), strict=True))
@@ -255,7 +275,7 @@ def _whole_numbers(dataset: h5py.Dataset, names: Sequence[str]) -> NDArray[np.in
     return np.column_stack([columns[n] for n in names]).astype(np.int64)
 
 
-def taken(values: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+def taken(values: NDArray[Any], rows: NDArray[np.int64] | NDArray[np.int32]) -> NDArray[Any]:
     """These rows of a column; NaN, or -1 in whole numbers, where the row is -1."""
     if not len(values):
         return np.full((len(rows), *values.shape[1:]), np.nan if values.dtype.kind == "f" else -1)

@@ -11,12 +11,16 @@ from threading import RLock
 
 import h5py
 import hdf5plugin  # noqa: F401 - registers the blosc filters that ctapipe uses
+from attrs import evolve
 
+from gammalearn_core.builtin.loaders.dl1.instrument import Telescope
+from gammalearn_core.builtin.loaders.dl1.places import RawFiles
+from gammalearn_core.data.geometry import CameraGeometry
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import GammalearnError
 
-_LIMIT = 64
-"""Files open at once; systems often allow a process 1024, and a production has more."""
+_LIMIT = 16
+"""Files open at once. Each takes about a megabyte, and a production has more than a process may open."""
 
 
 class OpenFiles:
@@ -28,9 +32,18 @@ class OpenFiles:
     def __init__(self, limit: int = _LIMIT) -> None:
         self._limit = limit
         self._files: OrderedDict[Path, h5py.File] = OrderedDict()
-        self._tables: dict[tuple[Path, str], h5py.Dataset] = {}
         self._lock = RLock()
         self._process = os.getpid()
+        self.raw = RawFiles()
+        self._geometries: dict[int, CameraGeometry] = {}
+
+    def shared(self, telescopes: dict[int, Telescope]) -> dict[int, Telescope]:
+        """The telescopes of a file, with the geometries of other files where they are the same to the last bit."""
+        return {tel_id: evolve(t, geometry=self._shared(t.geometry)) for tel_id, t in telescopes.items()}
+
+    def _shared(self, geometry: CameraGeometry) -> CameraGeometry:
+        arrays = tuple(a.tobytes() for a in (geometry.x, geometry.y, geometry.area))
+        return self._geometries.setdefault(hash((geometry.name, geometry.focal_length, arrays)), geometry)
 
     @contextmanager
     def open(self, path: Path) -> Iterator[h5py.File]:
@@ -44,31 +57,20 @@ class OpenFiles:
         with self._lock, blamed(path):
             yield self._file(path)
 
-    @contextmanager
-    def table(self, path: Path, name: str) -> Iterator[h5py.Dataset]:
-        """A table of a file, until the end of the context. It stays open with the file, since opening it is slow."""
-        with self._lock, blamed(path):
-            file = self._file(path)
-            if (path, name) not in self._tables:
-                self._tables[path, name] = file[name]
-            yield self._tables[path, name]
-
     def close(self) -> None:
         """Close all files; they open again when they are asked for."""
         with self._lock:
+            self.raw.close()
             while self._files:
                 self._close_oldest()
 
     def _close_oldest(self) -> None:
-        path, file = self._files.popitem(last=False)
-        for key in [key for key in self._tables if key[0] == path]:
-            del self._tables[key]
-        file.close()
+        self._files.popitem(last=False)[1].close()
 
     def _file(self, path: Path) -> h5py.File:
         if os.getpid() != self._process:
             # Handles are not shared with a process that was forked: HDF5 would mix up where they are in the file.
-            self._files, self._tables, self._process = OrderedDict(), {}, os.getpid()
+            self._files, self._process = OrderedDict(), os.getpid()
         if path not in self._files:
             while len(self._files) >= self._limit:
                 self._close_oldest()

@@ -93,7 +93,7 @@ class LstchainFile(DL1File):
     def __init__(self, path: Path, files: OpenFiles) -> None:
         super().__init__(path, files)
         with self.open() as h5:
-            self.telescopes = read_telescopes(h5)
+            self.telescopes = files.shared(read_telescopes(h5))
             self.images = tuple(self._image_tables(h5))
             tables = [h5[self._parameters_path(t)] for t in self.images]
             self.model = next((str(v) for t in tables if (v := text(t.attrs.get(VERSION, "")))), "")
@@ -114,10 +114,9 @@ class LstchainFile(DL1File):
 
     def columns(self, pieces: Sequence[Piece]) -> dict[str, Column]:
         """Columns of the images of these pieces, one after the other, each read when it is called."""
-        memory = self.memory()
 
         def keys() -> Ids:
-            return memory.once("keys", lambda: np.concatenate([p.taken(self.ids(p.table)) for p in pieces]))
+            return np.concatenate([p.taken(self.ids(p.table)) for p in pieces])
 
         obs_id: Callable[[], Ids] = lambda: keys()[:, 0]  # noqa: E731
         found: dict[str, Column] = {name: partial(lambda i: keys()[:, i], i) for i, name in enumerate(_IDS)}

@@ -11,7 +11,6 @@ from attrs import define
 from attrs import frozen
 from numpy.typing import NDArray
 
-from gammalearn_core.builtin.loaders.dl1.chunks import read_chunk
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
 from gammalearn_core.builtin.loaders.dl1.formats import ImageTable
 
@@ -146,9 +145,7 @@ class ImageStore:
         place = 0
         for number, chunk in self._blocks.parts(block):
             file, table = self._tables[number].file, self._tables[number].table
-            with file.image_rows(table) as dataset:
-                decode = read_chunk(dataset, table.layout, chunk)
-            rows = decode()
+            rows = file.chunk(table, chunk)()
             pixels = self._pixels[slot, place : place + len(rows)]
             broken = self._decoded(rows, table, pixels)
             ids = self._ids[slot, place : place + len(rows)]
@@ -188,20 +185,22 @@ class _Blocks:
         layouts = [t.table.layout for t in tables]
         self.rows = max((min(how.chunk, how.rows) for how in layouts), default=1)
         first, offset = np.zeros(len(tables), dtype=np.int64), np.zeros(len(tables), dtype=np.int64)
-        starts: list[int] = []
+        starts: list[NDArray[np.int64]] = []
+        count = 0
         rows_before, filled, previous = 0, 0, None
         for number, (stored, how) in enumerate(zip(tables, layouts, strict=True)):
             fits = how.chunks == 1 and previous is stored.file and filled > 0 and filled + how.rows <= self.rows
             if not fits:
-                starts += range(rows_before, rows_before + how.rows, how.chunk)
+                starts.append(np.arange(rows_before, rows_before + how.rows, how.chunk))
+                count += how.chunks
                 filled = 0
-            first[number] = len(starts) - how.chunks
+            first[number] = count - how.chunks
             offset[number] = filled
             filled = filled + how.rows if how.chunks == 1 else self.rows
             previous = stored.file
             rows_before += how.rows
-        self.count = len(starts)
-        self.starts = np.array([*starts, rows_before], dtype=np.int64)
+        self.count = count
+        self.starts = np.concatenate([*starts, [rows_before]]).astype(np.int64)
         self._first, self._offset = first, offset
         self._chunk = np.array([how.chunk for how in layouts], dtype=np.int64)
         self._chunks = np.array([how.chunks for how in layouts], dtype=np.int64)
