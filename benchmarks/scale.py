@@ -80,8 +80,8 @@ def index(settings: clock.Settings) -> Found:
     source = noted("open (the index)", lambda: DL1Source(settings["files"], buffer_mb=1))
 
     def plan() -> Any:
-        blocks, rows = source.blocks, np.arange(len(source.events))
-        made = Order(rows, blocks, capacity=source.capacity, size=SIZE, seed=1)
+        blocks = source.blocks
+        made = Order(None, blocks, capacity=source.capacity, size=SIZE, seed=1)
         return made, next(made.steps(0))
 
     _, rows = noted("plan an epoch, first step", plan)

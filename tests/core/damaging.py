@@ -107,7 +107,7 @@ def change_columns(path: Path, random: Generator) -> None:
         for n in changed.dtype.names or ():
             if n in rows.dtype.names and changed.dtype[n] == rows.dtype[n]:
                 changed[n] = rows[n]
-            elif changed.dtype[n] == object:
+            elif changed.dtype[n].hasobject:
                 changed[n] = "text"
         _replace(file, table, changed)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from runs import EXAMPLES
-from runs import TESTS
 from runs import read
 from runs import record
 from runs import run

@@ -39,7 +39,7 @@ from gammalearn_core.settings.ref import EVENTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PACKAGE = Path(gammalearn_core.__file__).parent
-PAGES = ("index.md", "settings.md", "components.md", "data.md", "showers.md", "run_folder.md", "plugins.md")
+PAGES = ("index.md", "settings.md", "components.md", "data.md", "info.md", "showers.md", "run_folder.md", "plugins.md")
 HDF5 = b"\x89HDF\r\n\x1a\n"
 HOOKS = [name for name in vars(hookspecs) if name.startswith(f"{NAME}_")]
 EXITS = {name: code for name, code in vars(errors).items() if name.startswith("EXIT_")}

@@ -39,11 +39,14 @@ class OpenFiles:
 
     def shared(self, telescopes: dict[int, Telescope]) -> dict[int, Telescope]:
         """The telescopes of a file, with the geometries of other files where they are the same to the last bit."""
-        return {tel_id: evolve(t, geometry=self._shared(t.geometry)) for tel_id, t in telescopes.items()}
+        distinct = {id(t.geometry): t.geometry for t in telescopes.values()}
+        known = {number: self._shared(geometry) for number, geometry in distinct.items()}
+        return {tel_id: evolve(t, geometry=known[id(t.geometry)]) for tel_id, t in telescopes.items()}
 
     def _shared(self, geometry: CameraGeometry) -> CameraGeometry:
         arrays = tuple(a.tobytes() for a in (geometry.x, geometry.y, geometry.area))
-        return self._geometries.setdefault(hash((geometry.name, geometry.focal_length, arrays)), geometry)
+        key = hash((geometry.name, geometry.focal_length, arrays))
+        return self._geometries.setdefault(key, geometry)
 
     @contextmanager
     def open(self, path: Path) -> Iterator[h5py.File]:
