@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import h5py
 import hdf5plugin  # noqa: F401
 import numpy as np
 import pytest
+from runs import TESTS
 from runs import run
 from runs import run_folders
 from runs import write_settings
@@ -295,3 +298,10 @@ def test_the_json_is_plain(find: Find, name: str) -> None:
     found = as_json([describe(find(name), everything=True)])
     assert plain(found)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_no_torch_is_imported() -> None:
+    path = TESTS / "gamma_4lst_lasercal.dl1.h5"
+    code = f"import sys; from gammalearn_core.cli import main; code = main(['info', {str(path)!r}]);"
+    code += "sys.exit(code or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
