@@ -6,6 +6,7 @@ would execute when it reads them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,6 +31,14 @@ UNITS = {
     "mm2": 1e-6,
 }
 """What turns units of files into ours: TeV, deg, m, m². Others are left as they are."""
+_MEANT = (
+    (re.compile(r"(true|mc)_energy"), ("TeV", "GeV"), True),
+    (re.compile(r"(.*_)?(altitude|azimuth)|(true|mc)_(alt|az)|(alt|az)_tel"), ("deg", "rad"), True),
+    (re.compile(r"(true|mc)_(core_[xy]|h_first_int)"), ("m", "cm", "mm", "km"), False),
+    (re.compile(r"pix_[xy]|pos_[xyz]|.*_focal_length"), ("m", "cm", "mm", "km"), False),
+    (re.compile(r"pix_area"), ("m2", "cm2", "mm2"), False),
+)
+"""Columns whose meaning is fixed: which units they can have, and whether there must be one."""
 FACTS = (
     "UNIT",
     "TRANSFORM",
@@ -76,7 +85,29 @@ def read_columns(dataset: h5py.Dataset, names: Iterable[str]) -> dict[str, NDArr
     if missing:
         raise DataError(f"{label(dataset)} has no column {missing[0]!r}")
     rows = read_rows(dataset, slice(None), None if len(wanted) == len(known) else wanted)
-    return {n: decode(rows[n]) for n, decode in decoders(dataset, wanted).items()}
+    found = {}
+    for name, decode in decoders(dataset, wanted).items():
+        try:
+            found[name] = decode(rows[name])
+        except (TypeError, ValueError) as error:
+            what = f"column {name!r}: {rows.dtype[name]} cannot be decoded"
+            raise DataError(f"{label(dataset)}, {what} ({error})") from error
+    return found
+
+
+def read_numbers(dataset: h5py.Dataset, names: Iterable[str]) -> dict[str, NDArray[np.float64]]:
+    """Whole columns of one number a row, in our units.
+
+    Raises
+    ------
+    DataError
+        There is no such column, it is something else, or the table is damaged.
+    """
+    found = read_columns(dataset, names)
+    for name, values in found.items():
+        if values.ndim != 1 or values.dtype.kind not in "fiu":
+            raise DataError(f"{label(dataset)}, column {name!r}: {dataset.dtype[name]} is not one number a row")
+    return {name: values.astype(np.float64) for name, values in found.items()}
 
 
 def read_rows(dataset: h5py.Dataset, rows: slice, names: list[str] | None = None) -> NDArray[Any]:
@@ -121,11 +152,13 @@ class Decoder:
 
     def __call__(self, stored: NDArray[Any]) -> NDArray[Any]:
         values = stored if self.scale is None else self._from_fixed_point(stored, self.scale)
-        return values if self.factor == 1.0 else values * self.factor
+        with np.errstate(over="ignore"):
+            return values if self.factor == 1.0 else values * self.factor
 
     def _from_fixed_point(self, stored: NDArray[Any], scale: float) -> NDArray[Any]:
         dtype = np.dtype(self.dtype)
-        values: NDArray[Any] = (stored.astype(dtype) - dtype.type(self.offset)) / dtype.type(scale)
+        with np.errstate(over="ignore"):
+            values: NDArray[Any] = (stored.astype(dtype) - dtype.type(self.offset)) / dtype.type(scale)
         for code, value in self.special:
             values[stored == code] = value
         return values
@@ -137,11 +170,9 @@ def decoders(dataset: h5py.Dataset, names: Iterable[str]) -> dict[str, Decoder]:
     Raises
     ------
     DataError
-        The attributes of a column make no sense.
+        The attributes of a column are damaged or make no sense.
     """
-    attributes, columns = dataset.attrs, dataset.dtype.names or ()
-    known = set(attributes)
-    return {n: _decoder(dataset, n, _facts(attributes, known, columns, n)) for n in names}
+    return {n: _decoder(dataset, n, facts) for n, facts in _facts_of(dataset, names).items()}
 
 
 def column_facts(dataset: h5py.Dataset, name: str) -> dict[str, Any]:
@@ -149,8 +180,22 @@ def column_facts(dataset: h5py.Dataset, name: str) -> dict[str, Any]:
 
     They are called ``CTAFIELD_<position>_<KEY>``, where ``CTAFIELD_<position>_NAME`` names the column; before data
     model v4 ``<column>_<KEY>``.
+
+    Raises
+    ------
+    DataError
+        The attributes are damaged.
     """
-    return _facts(dataset.attrs, set(dataset.attrs), dataset.dtype.names or (), name)
+    return _facts_of(dataset, [name])[name]
+
+
+def _facts_of(dataset: h5py.Dataset, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    try:
+        attributes, columns = dataset.attrs, dataset.dtype.names or ()
+        known = set(attributes)
+        return {n: _facts(attributes, known, columns, n) for n in names}
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{label(dataset)}: its attributes are damaged ({error})") from error
 
 
 def _facts(attributes: Any, known: set[str], columns: tuple[str, ...], name: str) -> dict[str, Any]:
@@ -164,6 +209,11 @@ def _position(attributes: Any, known: set[str], columns: tuple[str, ...], name: 
         return str(text(attributes[attribute])) if attribute in known else ""
 
     position = columns.index(name)
+    field = f"FIELD_{position}_NAME"
+    if field in known and text(attributes[field]) != name:
+        # Columns were taken out, and their attributes left.
+        fields = (n for n in known if re.fullmatch(r"FIELD_\d+_NAME", n) and text(attributes[n]) == name)
+        return next((int(n.split("_")[1]) for n in fields), -1)
     # Some attributes leave out the prefix that the column has.
     if called(position) in ("", name) or name.endswith(f"_{called(position)}"):
         return position
@@ -171,7 +221,7 @@ def _position(attributes: Any, known: set[str], columns: tuple[str, ...], name: 
 
 
 def _decoder(dataset: h5py.Dataset, name: str, facts: dict[str, Any]) -> Decoder:
-    factor = UNITS.get(str(facts.get("UNIT", "")), 1.0)
+    factor = UNITS.get(_unit(dataset, name, facts), 1.0)
     if facts.get("TRANSFORM") != "fixed_point" and "TRANSFORM_SCALE" not in facts:
         return Decoder(factor=factor)
     try:
@@ -184,9 +234,27 @@ def _decoder(dataset: h5py.Dataset, name: str, facts: dict[str, Any]) -> Decoder
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{label(dataset)}, column {name!r}: its fixed-point attributes make no sense") from error
-    if not made.scale or not np.isfinite([made.scale, made.offset]).all() or np.dtype(made.dtype).kind != "f":
+    if np.dtype(made.dtype).kind != "f" or not _usable(made):
         raise DataError(f"{label(dataset)}, column {name!r}: its fixed-point attributes make no sense")
     return made
+
+
+def _usable(decoder: Decoder) -> bool:
+    """Whether scale and offset are numbers of the type that is computed with."""
+    with np.errstate(over="ignore"):
+        scale, offset = np.array([decoder.scale, decoder.offset]).astype(decoder.dtype)
+    return bool(scale > 0 and np.isfinite(1.0 / scale) and np.isfinite([scale, offset]).all())
+
+
+def _unit(dataset: h5py.Dataset, name: str, facts: dict[str, Any]) -> str:
+    """The unit of a column, without signs for powers; empty if it has none."""
+    given = facts.get("UNIT", "")
+    unit = "" if isinstance(given, h5py.Empty) else str(given).replace("**", "").replace("^", "").strip()
+    for pattern, units, needed in _MEANT:
+        if pattern.fullmatch(name) and unit not in units and (unit or needed):
+            what = f"has the unit {unit[:40]!r}" if unit else "has no unit"
+            raise DataError(f"{label(dataset)}: the column {name!r} {what}; expected one of {', '.join(units)}")
+    return unit
 
 
 def text(value: Any) -> Any:
@@ -240,6 +308,7 @@ __all__ = [
     "match",
     "read_column",
     "read_columns",
+    "read_numbers",
     "read_rows",
     "text",
 ]

@@ -263,13 +263,14 @@ def test_geometries_that_share_a_name_are_a_warning_that_tells_them_apart(copy_o
     assert len(open_dl1(path, cameras=names[1]).events) == info.cameras[1].images
 
 
-def test_images_that_are_there_twice_are_a_warning(copy_of: Copy) -> None:
+def test_images_that_are_there_twice_are_an_error(copy_of: Copy) -> None:
     path = copy_of("gamma_4lst_lasercal")
     with h5py.File(path) as h5:
         event = h5[f"{IMAGES}/tel_001"][0]["event_id"]
     for folder in (IMAGES, PARAMETERS):
         change(path, f"{folder}/tel_001", "event_id", 1, event)
-    assert told(describe(path)) == [("warning", "images are repeated in 1 row")]
+    what = f"table {IMAGES}/tel_001: event {event} of obs_id 8 stands there twice"
+    assert told(describe(path)) == [("error", what)]
 
 
 def test_without_parameters_the_pointing_is_checked_only_when_everything_is_read(copy_of: Copy) -> None:

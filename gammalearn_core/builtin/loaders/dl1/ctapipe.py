@@ -23,17 +23,23 @@ from gammalearn_core.builtin.loaders.dl1.formats import Ids
 from gammalearn_core.builtin.loaders.dl1.formats import ImageTable
 from gammalearn_core.builtin.loaders.dl1.formats import Memory
 from gammalearn_core.builtin.loaders.dl1.formats import Piece
+from gammalearn_core.builtin.loaders.dl1.formats import check_telescope
+from gammalearn_core.builtin.loaders.dl1.formats import check_unique
 from gammalearn_core.builtin.loaders.dl1.formats import event_ids
 from gammalearn_core.builtin.loaders.dl1.formats import image_table
+from gammalearn_core.builtin.loaders.dl1.formats import multiplicity
 from gammalearn_core.builtin.loaders.dl1.formats import rows_of
 from gammalearn_core.builtin.loaders.dl1.formats import simulated_index
 from gammalearn_core.builtin.loaders.dl1.formats import taken
+from gammalearn_core.builtin.loaders.dl1.formats import whole_numbers
 from gammalearn_core.builtin.loaders.dl1.hdf5 import OpenFiles
 from gammalearn_core.builtin.loaders.dl1.instrument import read_telescopes
+from gammalearn_core.builtin.loaders.dl1.nodes import names_in
 from gammalearn_core.builtin.loaders.dl1.pointing import FOLDERS
 from gammalearn_core.builtin.loaders.dl1.pointing import directions
 from gammalearn_core.builtin.loaders.dl1.pointing import moves
 from gammalearn_core.builtin.loaders.dl1.pointing import seconds
+from gammalearn_core.data.columns import label
 from gammalearn_core.data.columns import match
 from gammalearn_core.data.columns import read_column
 from gammalearn_core.data.columns import text
@@ -113,18 +119,17 @@ class CtapipeFile(DL1File):
         return f"{PARAMETERS}/{table.layout.path.rpartition('/')[2]}"
 
     def _image_tables(self, h5: h5py.File) -> Iterator[ImageTable]:
-        group = h5[IMAGES]
-        for name in sorted(group):
+        for name in names_in(h5, IMAGES):
             dataset = self.table(h5, f"{IMAGES}/{name}")
             if dataset is None or not len(dataset):
                 continue
             of_one = re.fullmatch(r"tel_(\d+)", name)
-            yield image_table(dataset, int(of_one[1]) if of_one else read_column(dataset, "tel_id"))
+            yield image_table(dataset, int(of_one[1]) if of_one else whole_numbers(dataset, ["tel_id"])[:, 0])
 
     def _check_complete(self, h5: h5py.File) -> None:
         """Ctapipe writes parameters of the images that it writes, so a table that only they have has been lost."""
         known = {t.layout.path.rpartition("/")[2] for t in self.images}
-        for name in h5.get(PARAMETERS, ()):
+        for name in names_in(h5, PARAMETERS):
             table = self.table(h5, f"{PARAMETERS}/{name}")
             if name not in known and table is not None and len(table):
                 raise DataError(
@@ -151,7 +156,7 @@ class CtapipeFile(DL1File):
         if "event_type" not in self._trigger_columns:
             return False
         with self.open() as h5:
-            return bool(np.isin(read_column(h5[TRIGGER], "event_type"), CALIBRATION).any())
+            return bool(np.isin(whole_numbers(h5[TRIGGER], ["event_type"]), CALIBRATION).any())
 
     def _read_trigger(self, name: str) -> tuple[Ids, NDArray[Any]]:
         """Ids of triggered events, and their ``multiplicity``, ``event_type`` or ``time`` (s)."""
@@ -161,9 +166,9 @@ class CtapipeFile(DL1File):
                 return event_ids(table), seconds(table, "time")
             if self._trigger_columns[name] == "tel_id":
                 return _counted(event_ids(table), event_ids(h5[TEL_TRIGGER]))
-            values = read_column(table, self._trigger_columns[name])
-            whole = values.astype(bool).sum(axis=1) if name == "multiplicity" else values.astype(np.int64)
-            return event_ids(table), whole
+            if name == "multiplicity":
+                return event_ids(table), multiplicity(table)
+            return event_ids(table), whole_numbers(table, [self._trigger_columns[name]])[:, 0]
 
     def _of_trigger(self, keys: Callable[[], Ids], memory: Memory) -> dict[str, Column]:
         where = f"{self.path}, table {TRIGGER}"
@@ -179,7 +184,8 @@ class CtapipeFile(DL1File):
         if not self.simulated:
             return {}
         with self.open() as h5:
-            names = [n for n in h5[SHOWER].dtype.names if n.startswith("true_")]
+            kinds = h5[SHOWER].dtype
+            names = [n for n in kinds.names if n.startswith("true_") and kinds[n].kind in "fiu" and not kinds[n].shape]
 
         def column(name: str) -> NDArray[Any]:
             with self.open() as h5:
@@ -265,7 +271,11 @@ class CtapipeFile(DL1File):
             for piece, path in zip(pieces, paths, strict=True):
                 ids = piece.taken(self.ids(piece.table))
                 used = _IDS if "tel_id" in h5[path].dtype.names else _IDS[:2]
-                known = np.column_stack([read_column(h5[path], n) for n in used]).astype(np.int64)
+                known = whole_numbers(h5[path], used)
+                where = label(h5[path])
+                check_unique(known, where)
+                if len(used) == len(_IDS):
+                    check_telescope(known[:, 2], piece.table, where)
                 found.append(match(ids[:, : len(used)], known).astype(np.int32))
         return found
 

@@ -27,13 +27,16 @@ from gammalearn_core.builtin.loaders.dl1.chunks import read_chunk
 from gammalearn_core.builtin.loaders.dl1.hdf5 import OpenFiles
 from gammalearn_core.builtin.loaders.dl1.hdf5 import blamed
 from gammalearn_core.builtin.loaders.dl1.instrument import Telescope
+from gammalearn_core.builtin.loaders.dl1.nodes import find_table
 from gammalearn_core.builtin.loaders.dl1.places import Places
 from gammalearn_core.builtin.loaders.dl1.places import find_places
 from gammalearn_core.data.columns import Decoder
 from gammalearn_core.data.columns import decoders
 from gammalearn_core.data.columns import label
 from gammalearn_core.data.columns import match
+from gammalearn_core.data.columns import read_column
 from gammalearn_core.data.columns import read_columns
+from gammalearn_core.data.columns import read_numbers
 from gammalearn_core.errors import DataError
 
 _T = TypeVar("_T")
@@ -160,13 +163,18 @@ class DL1File(ABC):
         """Where the DL1 parameters of these images may be."""
 
     def table(self, h5: h5py.File, path: str) -> h5py.Dataset | None:
-        """A table, or None."""
-        node = h5.get(path)
-        return node if isinstance(node, h5py.Dataset) and node.dtype.names is not None else None
+        """A table, or None if there is nothing."""
+        return find_table(h5, path)
 
     def ids(self, table: ImageTable) -> NDArray[np.int64]:
         """``obs_id``, ``event_id`` and ``tel_id`` of each image of a table, ``(n, 3)``."""
-        return np.column_stack(self._ids.once(table, lambda: [_compact(c) for c in self._read_ids(table).T]))
+
+        def read() -> list[NDArray[np.int64]]:
+            ids = self._read_ids(table)
+            check_unique(ids, table.layout.where)
+            return [_compact(c) for c in ids.T]
+
+        return np.column_stack(self._ids.once(table, read))
 
     def memory(self) -> Memory:
         """A memory that `forget` clears."""
@@ -263,16 +271,38 @@ def _counted(tel_id: NDArray[Any]) -> dict[int, int]:
 
 def event_ids(dataset: h5py.Dataset) -> Ids:
     """``(obs_id, event_id)`` of each row, ``(n, 2)``."""
-    return _whole_numbers(dataset, ["obs_id", "event_id"])
+    return whole_numbers(dataset, ["obs_id", "event_id"])
 
 
-def _whole_numbers(dataset: h5py.Dataset, names: Sequence[str]) -> NDArray[np.int64]:
+def whole_numbers(dataset: h5py.Dataset, names: Sequence[str]) -> NDArray[np.int64]:
     """Columns of whole numbers side by side, ``(n, len(names))``."""
     columns = read_columns(dataset, names)
     for name, values in columns.items():
         if values.ndim != 1 or values.dtype.kind not in "iu":
-            raise DataError(f"{label(dataset)}, column {name!r}: {values.dtype} is not one whole number a row")
+            raise DataError(f"{label(dataset)}, column {name!r}: {dataset.dtype[name]} is not one whole number a row")
     return np.column_stack([columns[n] for n in names]).astype(np.int64)
+
+
+def multiplicity(trigger: h5py.Dataset) -> NDArray[np.int64]:
+    """Number of telescopes of each event, from the mask of telescopes that were triggered."""
+    mask = read_column(trigger, "tels_with_trigger")
+    if mask.ndim != 2 or mask.dtype.kind not in "biu":
+        raise DataError(f"{label(trigger)}, column 'tels_with_trigger': {mask.dtype} is not a mask of telescopes")
+    counts: NDArray[np.int64] = np.count_nonzero(mask, axis=1).astype(np.int64)
+    return counts
+
+
+def check_telescope(tel_id: NDArray[Any], table: ImageTable, where: str) -> None:
+    """Refuse rows that are of another telescope than the table of images.
+
+    Raises
+    ------
+    DataError
+        With that telescope.
+    """
+    others = np.empty(0) if table.tel_id is None else tel_id[tel_id != table.tel_id]
+    if len(others):
+        raise DataError(f"{where}: the rows are of telescope {others[0]}, not of telescope {table.tel_id}")
 
 
 def taken(values: NDArray[Any], rows: NDArray[np.int64] | NDArray[np.int32]) -> NDArray[Any]:
@@ -301,26 +331,51 @@ def rows_of(keys: Ids, ids: Ids, where: str) -> NDArray[np.int64]:
     return match(keys, ids)
 
 
+def check_unique(ids: Ids, where: str) -> None:
+    """Refuse ids, ``(n, 2)`` or ``(n, 3)``, of which some stand there twice.
+
+    Raises
+    ------
+    DataError
+        With the first of them.
+    """
+    before, after = ids[:-1].T, ids[1:].T
+    larger, equal = np.zeros(len(ids[1:]), dtype=bool), np.ones(len(ids[1:]), dtype=bool)
+    for old, new in zip(before, after, strict=True):
+        larger |= equal & (new > old)
+        equal &= new == old
+    if larger.all():
+        return
+    ordered = ids[np.lexsort(ids.T)]
+    twice = (ordered[1:] == ordered[:-1]).all(axis=1)
+    if twice.any():
+        obs_id, event_id = ordered[1:][twice][0][:2]
+        raise DataError(f"{where}: event {event_id} of obs_id {obs_id} stands there twice")
+
+
 def simulated_index(file: DL1File, path: str, obs_id: Callable[[], NDArray[np.int64]]) -> dict[str, Column]:
     """The column ``simulated_spectral_index``, if the table of runs tells it."""
     with file.open() as h5:
         table = file.table(h5, path)
         if table is None or not {"obs_id", "spectral_index"} <= set(table.dtype.names):
             return {}
+        where = label(table)
 
     def read() -> NDArray[Any]:
         with file.open() as h5:
-            runs = read_columns(h5[path], ["obs_id", "spectral_index"])
-        known, first = np.unique(runs["obs_id"].astype(np.int64), return_index=True)
-        values = runs["spectral_index"].astype(np.float64)[first]
-        return taken(values, match(obs_id()[:, None], known[:, None]))
+            runs = whole_numbers(h5[path], ["obs_id"])[:, 0]
+            values = read_numbers(h5[path], ["spectral_index"])["spectral_index"]
+        known, first, number = np.unique(runs, return_index=True, return_inverse=True)
+        if not np.array_equal(values, values[first][number], equal_nan=True):
+            raise DataError(f"{where}: an obs_id has several spectral indices")
+        return taken(values[first], match(obs_id()[:, None], known[:, None]))
 
     return {"simulated_spectral_index": read}
 
 
 def _ids(dataset: h5py.Dataset, table: ImageTable) -> NDArray[np.int64]:
     if table.tel_id is None:
-        return _whole_numbers(dataset, ["obs_id", "event_id", "tel_id"])
+        return whole_numbers(dataset, ["obs_id", "event_id", "tel_id"])
     return np.column_stack([event_ids(dataset), np.full(len(dataset), table.tel_id)])
 
 
@@ -338,9 +393,13 @@ __all__ = [
     "ImageTable",
     "Memory",
     "Piece",
+    "check_telescope",
+    "check_unique",
     "event_ids",
     "image_table",
+    "multiplicity",
     "rows_of",
     "simulated_index",
     "taken",
+    "whole_numbers",
 ]

@@ -12,14 +12,24 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from gammalearn_core.builtin.loaders.dl1.nodes import find
+from gammalearn_core.builtin.loaders.dl1.nodes import find_table
 from gammalearn_core.data.columns import label
 from gammalearn_core.data.columns import read_columns
+from gammalearn_core.data.columns import read_rows
 from gammalearn_core.data.columns import text
 from gammalearn_core.data.geometry import CameraGeometry
 from gammalearn_core.errors import DataError
 
 _log = logging.getLogger(__name__)
 _INSTRUMENT = "/configuration/instrument"
+_HIGHEST_ID = 2**16 - 1
+_FARTHEST = 1e7
+"""Metres; no telescope is farther from the centre of an array."""
+_LONGEST = 1e3
+"""Metres; no telescope has a longer focal length."""
+_MOST_LINES = 1000
+"""Of the text beside a table."""
 
 
 @frozen(kw_only=True)
@@ -47,24 +57,27 @@ def read_telescopes(file: h5py.File) -> dict[int, Telescope]:
     focal = _focal_lengths(file, optics)
     indexed = "camera_index" in layout
     # Before ctapipe 0.9: the layout names camera and optics instead of numbering them.
-    camera = layout["camera_index"].astype(int).tolist() if indexed else layout.texts("camera_type")
-    optic = layout["optics_index"].astype(int).tolist() if indexed else _described(layout, optics)
+    camera = layout.whole("camera_index") if indexed else layout.texts("camera_type")
+    optic = layout.whole("optics_index") if indexed else _described(layout, optics)
     names = layout.texts("camera_name" if "camera_name" in layout else "camera_type")
+    positions = _positions(layout)
     geometries: dict[tuple[Any, int], CameraGeometry] = {}
     telescopes = {}
-    for i, tel_id in enumerate(layout["tel_id"].astype(int).tolist()):
+    for i, tel_id in enumerate(layout.whole("tel_id")):
+        if not 0 <= tel_id <= _HIGHEST_ID:
+            raise DataError(f"{layout.where}: {tel_id} is no tel_id")
         key = camera[i], optic[i]
         if not 0 <= key[1] < len(focal):
             raise DataError(f"{file.filename}: telescope {tel_id} has optics {key[1]}, which are not described")
         if key not in geometries:
-            geometries[key] = _geometry(file, key[0], str(names[i]), focal[key[1]])
+            geometries[key] = _geometry(file, key[0], names[i], focal[key[1]])
         if tel_id in telescopes:
             raise DataError(f"{file.filename} describes telescope {tel_id} twice")
         telescopes[tel_id] = Telescope(
             tel_id=tel_id,
             name=layout.texts("name")[i],
             type=layout.texts("type")[i],
-            position=tuple(float(layout[f"pos_{axis}"][i]) for axis in "xyz"),  # type: ignore[arg-type]
+            position=positions[i],
             geometry=geometries[key],
         )
     return telescopes
@@ -74,8 +87,8 @@ class _Table:
     """All columns of a small table."""
 
     def __init__(self, file: h5py.File, path: str) -> None:
-        node = file.get(path)
-        if not isinstance(node, h5py.Dataset) or node.dtype.names is None:
+        node = find_table(file, path)
+        if node is None:
             raise DataError(f"{file.filename} has no table {path}, so the instrument is unknown")
         self.path = path
         self.where = label(node)
@@ -91,6 +104,18 @@ class _Table:
         if self._columns[name].ndim != 1:
             raise DataError(f"{self.where}, column {name!r} is not one value a row")
         return self._columns[name]
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """A column of numbers."""
+        if self[name].dtype.kind not in "fiu":
+            raise DataError(f"{self.where}, column {name!r}: {self[name].dtype} is not a number")
+        return self[name].astype(np.float64)
+
+    def whole(self, name: str) -> list[int]:
+        """A column of whole numbers."""
+        if self[name].dtype.kind not in "iu":
+            raise DataError(f"{self.where}, column {name!r}: {self[name].dtype} is not a whole number")
+        return [int(value) for value in self[name]]
 
     def texts(self, name: str) -> list[str]:
         """A column of texts."""
@@ -108,26 +133,38 @@ def _described(layout: _Table, optics: _Table) -> list[int]:
 
 
 def _focal_lengths(file: h5py.File, optics: _Table) -> list[float]:
-    equivalent = optics["equivalent_focal_length"]
-    effective = optics["effective_focal_length"] if "effective_focal_length" in optics else equivalent * np.nan
+    equivalent = optics.numbers("equivalent_focal_length")
+    effective = optics.numbers("effective_focal_length") if "effective_focal_length" in optics else equivalent * np.nan
     missing = ~np.isfinite(effective)
     if missing.any():
         names = optics.texts("optics_name" if "optics_name" in optics else "name")
         told = ", ".join(n for n, m in zip(names, missing, strict=True) if m)
         _log.warning("%s: no effective focal length for %s, using the equivalent one", file.filename, told)
-    found = np.where(missing, equivalent, effective).astype(np.float64)
-    if not (np.isfinite(found).all() and (found > 0).all()):
-        raise DataError(f"{optics.where}: some telescopes have no focal length")
+    found = np.where(missing, equivalent, effective)
+    if not ((found > 0) & (found <= _LONGEST)).all():
+        raise DataError(f"{optics.where}: some telescopes have no focal length that makes sense")
     return [float(value) for value in found]
+
+
+def _positions(layout: _Table) -> list[tuple[float, float, float]]:
+    x, y, z = (layout.numbers(f"pos_{axis}") for axis in "xyz")
+    wrong = ~(np.abs([x, y, z]).max(axis=0) <= _FARTHEST)
+    if wrong.any():
+        raise DataError(f"{layout.where}: the position of telescope {layout['tel_id'][wrong][0]} makes no sense")
+    return list(zip(x.tolist(), y.tolist(), z.tolist(), strict=True))
 
 
 def _geometry(file: h5py.File, index: int | str, name: str, focal_length: float) -> CameraGeometry:
     table = _Table(file, f"{_INSTRUMENT}/telescope/camera/geometry_{index}")
-    x, y, area = table["pix_x"], table["pix_y"], table["pix_area"]
-    if not (len(x) and np.isfinite([x, y, area]).all() and (area > 0).all()):
-        raise DataError(f"{table.where}: some pixels have no finite position or area")
+    x, y, area = (table.numbers(n) for n in ("pix_x", "pix_y", "pix_area"))
+    # Not negated, so that NaN makes no sense either. A camera is smaller than its distance from the mirror.
+    if not (len(x) and (np.abs([x, y]) < focal_length).all() and ((area > 0) & (area < focal_length**2)).all()):
+        raise DataError(f"{table.where}: some pixels have no position or area that makes sense")
+    if "pix_id" in table and (np.diff(table.numbers("pix_id")) <= 0).any():
+        raise DataError(f"{table.where}: the pixels are not in the order of their pix_id")
+    lines = _lines_beside(file, table)
     # As ctapipe reads it: the stored positions are turned by the camera's rotation, and are turned back.
-    turn = -_camera_rotation(file, table)
+    turn = -_camera_rotation(table, lines)
     cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
     return CameraGeometry(
         name=name,
@@ -138,19 +175,30 @@ def _geometry(file: h5py.File, index: int | str, name: str, focal_length: float)
     )
 
 
-def _camera_rotation(file: h5py.File, table: _Table) -> float:
-    """The rotation of a camera, deg. Before ctapipe 0.9 a text beside the table told it."""
-    value: Any = table.attributes.get("CAM_ROT")
-    beside = file.get(f"{table.path}.__table_column_meta__")
-    if value is None and isinstance(beside, h5py.Dataset):
-        lines = "\n".join(str(text(line)) for line in beside[:].tolist())
-        found = re.search(r"\bCAM_ROT: *([-+.\deE]+)", lines)
-        value = found[1] if found else None
+def _lines_beside(file: h5py.File, table: _Table) -> str:
+    """Before ctapipe 0.13, a text beside the table told what attributes tell now."""
+    beside = find(file, f"{table.path}.__table_column_meta__")
+    if not isinstance(beside, h5py.Dataset) or beside.ndim != 1 or not 0 < len(beside) <= _MOST_LINES:
+        return ""
+    return "\n".join(str(text(line)) for line in read_rows(beside, slice(None)).tolist())
+
+
+def _told(table: _Table, lines: str, key: str) -> Any:
+    """What is told of a camera, or None."""
+    found = re.search(rf"\b{key}: *([^\s,]+)", lines)
+    return text(table.attributes.get(key, found[1] if found else None))
+
+
+def _camera_rotation(table: _Table, lines: str) -> float:
+    """The rotation of a camera, deg."""
+    value = _told(table, lines, "CAM_ROT")
     try:
-        number = float(text(value)) if value is not None else 0.0
+        number = float(value) if value is not None else 0.0
     except (TypeError, ValueError):
-        return 0.0
-    return number if math.isfinite(number) else 0.0
+        number = math.nan
+    if not abs(number) <= 360.0:
+        raise DataError(f"{table.where}: the rotation CAM_ROT is {str(value)[:40]!r}, which makes no sense")
+    return number
 
 
 __all__ = ["Telescope", "read_telescopes"]

@@ -23,12 +23,19 @@ from gammalearn_core.builtin.loaders.dl1.formats import ImageTable
 from gammalearn_core.builtin.loaders.dl1.formats import Piece
 from gammalearn_core.builtin.loaders.dl1.formats import event_ids
 from gammalearn_core.builtin.loaders.dl1.formats import image_table
+from gammalearn_core.builtin.loaders.dl1.formats import multiplicity
 from gammalearn_core.builtin.loaders.dl1.formats import rows_of
 from gammalearn_core.builtin.loaders.dl1.formats import simulated_index
 from gammalearn_core.builtin.loaders.dl1.formats import taken
+from gammalearn_core.builtin.loaders.dl1.formats import whole_numbers
 from gammalearn_core.builtin.loaders.dl1.hdf5 import OpenFiles
 from gammalearn_core.builtin.loaders.dl1.instrument import read_telescopes
+from gammalearn_core.builtin.loaders.dl1.nodes import names_in
+from gammalearn_core.builtin.loaders.dl1.pointing import FARTHEST
+from gammalearn_core.builtin.loaders.dl1.pointing import HIGHEST
+from gammalearn_core.builtin.loaders.dl1.pointing import check_directions
 from gammalearn_core.data.columns import column_facts
+from gammalearn_core.data.columns import label
 from gammalearn_core.data.columns import read_column
 from gammalearn_core.data.columns import text
 from gammalearn_core.errors import DataError
@@ -104,9 +111,9 @@ class LstchainFile(DL1File):
         with self.open() as h5:
             parameters = h5[self._parameters_path(table)]
             if "event_type" in parameters.dtype.names:
-                calibration = np.isin(read_column(parameters, "event_type"), CALIBRATION)
+                calibration = np.isin(whole_numbers(parameters, ["event_type"])[:, 0], CALIBRATION)
             elif "trigger_type" in parameters.dtype.names and not self.simulated:
-                bits = read_column(parameters, "trigger_type").astype(np.int64)
+                bits = whole_numbers(parameters, ["trigger_type"])[:, 0]
                 calibration = (bits > 0) & (bits & _CALIBRATION_BITS > 0)
             else:
                 return None
@@ -132,20 +139,23 @@ class LstchainFile(DL1File):
         return f"{PARAMETERS}/{table.layout.path.rpartition('/')[2]}"
 
     def _image_tables(self, h5: h5py.File) -> Iterator[ImageTable]:
-        for name in sorted(h5[IMAGES]):
+        for name in names_in(h5, IMAGES):
             dataset = self.table(h5, f"{IMAGES}/{name}")
             if dataset is None or not len(dataset):
                 continue
             parameters = self.table(h5, f"{PARAMETERS}/{name}")
             if parameters is None or len(parameters) != len(dataset):
                 raise DataError(f"{self.path}: table {PARAMETERS}/{name} does not have a row for each image")
-            yield image_table(dataset, read_column(parameters, "tel_id"))
+            missing = [n for n in ("alt_tel", "az_tel") if n not in parameters.dtype.names]
+            if missing:
+                raise DataError(f"{label(parameters)} has no column {missing[0]!r}")
+            yield image_table(dataset, whole_numbers(parameters, ["tel_id"])[:, 0])
 
     def _read_ids(self, table: ImageTable) -> NDArray[np.int64]:
         ids = super()._read_ids(table)
         with self.open() as h5:
             parameters = h5[self._parameters_path(table)]
-            known = np.column_stack([read_column(parameters, n) for n in _IDS]).astype(np.int64)
+            known = whole_numbers(parameters, _IDS)
         if not np.array_equal(ids, known):
             raise DataError(f"{self.path}: the tables {table.layout.path} and {parameters.name} list other events")
         return ids
@@ -166,18 +176,25 @@ class LstchainFile(DL1File):
         with self.open() as h5:
             read = [p.taken(read_column(h5[self._parameters_path(p.table)], name)) for p in pieces]
         values = np.concatenate(read)
+        if name in ("alt_tel", "az_tel"):
+            limit = HIGHEST if name == "alt_tel" else FARTHEST
+            check_directions(values, f"{self.path}, table {PARAMETERS}, column {name!r}", limit)
         if name == "az_tel":
             values = values % 360.0
-        return values.astype(np.int64 if NAMES.get(name, name) in _WHOLE else np.float64)
+        if NAMES.get(name, name) not in _WHOLE:
+            return values.astype(np.float64)
+        if not np.isfinite(values).all():
+            raise DataError(f"{self.path}, table {PARAMETERS}: some values of {name!r} are not whole numbers")
+        return values.astype(np.int64)
 
     def _multiplicity(self, keys: Callable[[], Ids]) -> dict[str, Column]:
         with self.open() as h5:
             table = self.table(h5, TRIGGER)
             if table is None or "tels_with_trigger" not in table.dtype.names:
                 return {}
-            ids, mask = event_ids(table), read_column(table, "tels_with_trigger").astype(bool)
+            ids, counts = event_ids(table), multiplicity(table)
         where = f"{self.path}, table {TRIGGER}"
-        return {"multiplicity": lambda: taken(mask.sum(axis=1), rows_of(keys()[:, :2], ids, where))}
+        return {"multiplicity": lambda: taken(counts, rows_of(keys()[:, :2], ids, where))}
 
 
 def _numeric(table: h5py.Dataset, name: str) -> bool:

@@ -11,6 +11,7 @@ from gammalearn_core.builtin.loaders.dl1 import lstchain
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
 from gammalearn_core.builtin.loaders.dl1.hdf5 import OpenFiles
 from gammalearn_core.builtin.loaders.dl1.hdf5 import blamed
+from gammalearn_core.builtin.loaders.dl1.nodes import find
 from gammalearn_core.errors import DataError
 
 
@@ -25,20 +26,24 @@ def open_dl1(path: Path, files: OpenFiles) -> DL1File:
     with blamed(path):
         with files.open(path) as h5:
             formats = {ctapipe.IMAGES: ctapipe.CtapipeFile, lstchain.IMAGES: lstchain.LstchainFile}
-            found = next((made for group, made in formats.items() if isinstance(h5.get(group), h5py.Group)), None)
+            found = next((made for group, made in formats.items() if _is_group(h5, group)), None)
             if found is None:
                 raise DataError(f"{path} {_what_it_is(h5)}")
         return found(path, files)
 
 
 def _what_it_is(h5: h5py.File) -> str:
-    if isinstance(h5.get(ctapipe.PARAMETERS), h5py.Group):
+    if _is_group(h5, ctapipe.PARAMETERS):
         return "has DL1 parameters but no images: run ctapipe-process with --write-images"
-    if isinstance(h5.get("/dl2"), h5py.Group):
+    if _is_group(h5, "/dl2"):
         return "is a DL2 file without images"
-    if any(isinstance(h5.get(f"/{level}/event/telescope"), h5py.Group) for level in ("r1", "r0")):
+    if any(_is_group(h5, f"/{level}/event/telescope") for level in ("r1", "r0")):
         return "has waveforms but no images: run ctapipe-process with --write-images"
     return f"is HDF5, but not DL1: it has neither {ctapipe.IMAGES} (ctapipe) nor {lstchain.IMAGES} (lstchain)"
+
+
+def _is_group(h5: h5py.File, path: str) -> bool:
+    return isinstance(find(h5, path), h5py.Group)
 
 
 __all__ = ["open_dl1"]

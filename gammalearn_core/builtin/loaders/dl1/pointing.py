@@ -13,7 +13,7 @@ from gammalearn_core.data.columns import column_facts
 from gammalearn_core.data.columns import label
 from gammalearn_core.data.columns import match
 from gammalearn_core.data.columns import read_column
-from gammalearn_core.data.columns import read_columns
+from gammalearn_core.data.columns import read_numbers
 from gammalearn_core.errors import DataError
 
 FOLDERS = (
@@ -26,6 +26,8 @@ _CONSTANT = 1e-4
 """Deg; what differs by less does not move."""
 _BEYOND = 10.0
 """Seconds beyond the first and the last report for which the pointing counts as that of the report."""
+HIGHEST, FARTHEST = 100.0, 720.0
+"""Deg; telescopes can point a little beyond the zenith, and azimuths may count turns."""
 _UNIX_EPOCH = 40587.0
 """Modified Julian date of 1970-01-01."""
 
@@ -72,11 +74,28 @@ def _read(table: h5py.Dataset) -> tuple[NDArray[np.float64], NDArray[np.int64] |
     alt, az = (next((n for n in names if n.endswith(end)), "") for end in ("altitude", "azimuth"))
     if not alt or not az:
         raise DataError(f"{label(table)} has no column for the altitude or the azimuth")
-    columns = read_columns(table, [alt, az, *(["obs_id"] if "obs_id" in names else [])])
-    values = np.column_stack([columns[alt], columns[az]]).astype(np.float64)
-    if not np.isfinite(values).all():
-        raise DataError(f"{label(table)}: some directions are not finite")
-    return values, columns["obs_id"].astype(np.int64) if "obs_id" in columns else None
+    columns = read_numbers(table, [alt, az])
+    values = np.column_stack([columns[alt], columns[az]])
+    check_directions(columns[alt], label(table), HIGHEST)
+    check_directions(columns[az], label(table), FARTHEST)
+    if "obs_id" not in names:
+        return values, None
+    runs = read_column(table, "obs_id")
+    if runs.ndim != 1 or runs.dtype.kind not in "iu":
+        raise DataError(f"{label(table)}, column 'obs_id': {runs.dtype} is not one whole number a row")
+    return values, runs.astype(np.int64)
+
+
+def check_directions(values: NDArray[Any], where: str, limit: float) -> None:
+    """Refuse altitudes or azimuths (deg) that no telescope points to.
+
+    Raises
+    ------
+    DataError
+        Some are not finite, or beyond the limit.
+    """
+    if not (np.abs(values) <= limit).all():
+        raise DataError(f"{where}: some directions are not finite or make no sense")
 
 
 def _by_run(
@@ -98,6 +117,8 @@ def _followed(
     if not name:
         raise DataError(f"{label(table)}: the pointing changes, and no column says when")
     known, first = np.unique(seconds(table, name), return_index=True)
+    if not np.isfinite(known).all() or (steps and not np.isfinite(time).all()):
+        raise DataError(f"{label(table)}: the pointing changes, but some times of it or of events are not known")
     if steps:
         between = (known[1:] + known[:-1]) / 2
         return values[first][np.searchsorted(between, time)]
@@ -118,9 +139,14 @@ def seconds(table: h5py.Dataset, name: str) -> NDArray[np.float64]:
     stored: NDArray[Any] = read_column(table, name)
     if stored.ndim == 2 and stored.shape[1] == 2:
         return stored[:, 0].astype(np.float64) + 0.25e-9 * stored[:, 1].astype(np.float64)
-    unix = str(column_facts(table, name).get("TIME_FORMAT", "mjd")).startswith("unix")
+    if stored.ndim != 1 or stored.dtype.kind not in "fiu":
+        raise DataError(f"{label(table)}, column {name!r}: {table.dtype[name]} is not one time a row")
+    how = str(column_facts(table, name).get("TIME_FORMAT", "mjd"))
+    if how != "mjd" and not how.startswith("unix"):
+        raise DataError(f"{label(table)}, column {name!r}: the format {how[:40]!r} of times is not known")
     values = stored.astype(np.float64)
-    return values if unix else (values - _UNIX_EPOCH) * 86400.0
+    with np.errstate(over="ignore"):
+        return values if how != "mjd" else (values - _UNIX_EPOCH) * 86400.0
 
 
-__all__ = ["FOLDERS", "directions", "moves", "seconds"]
+__all__ = ["FARTHEST", "FOLDERS", "HIGHEST", "check_directions", "directions", "moves", "seconds"]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
 from gammalearn_core.builtin.loaders.dl1.formats import ImageTable
+from gammalearn_core.builtin.loaders.dl1.formats import check_telescope
 
 CHANNELS = ("image", "peak_time", "image_mask", "valid")
 """What the channels of an image can be; ``valid`` is 1 where a pixel has a finite value."""
@@ -146,6 +147,8 @@ class ImageStore:
         for number, chunk in self._blocks.parts(block):
             file, table = self._tables[number].file, self._tables[number].table
             rows = file.chunk(table, chunk)()
+            if "tel_id" in (rows.dtype.names or ()):
+                check_telescope(rows["tel_id"], table, table.layout.where)
             pixels = self._pixels[slot, place : place + len(rows)]
             broken = self._decoded(rows, table, pixels)
             ids = self._ids[slot, place : place + len(rows)]
@@ -163,7 +166,8 @@ class ImageStore:
         for index, name in enumerate(self.channels):
             if name != "valid":
                 stored, decoder = rows[name], table.decoders[name]
-                out[:, index] = stored if decoder.trivial else decoder(stored)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    out[:, index] = stored if decoder.trivial else decoder(stored)
         if "valid" in self.channels:
             out[:, self.channels.index("valid")] = 1.0
         # Nearly always all is finite, and a sum tells it fastest.

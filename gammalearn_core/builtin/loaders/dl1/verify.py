@@ -10,6 +10,7 @@ from attrs import frozen
 from gammalearn_core.builtin.loaders.dl1.chunks import Layout
 from gammalearn_core.builtin.loaders.dl1.chunks import layout
 from gammalearn_core.builtin.loaders.dl1.chunks import read_chunk
+from gammalearn_core.builtin.loaders.dl1.nodes import find_table
 from gammalearn_core.errors import DataError
 
 
@@ -27,7 +28,10 @@ class Damage:
 def find_damage(h5: h5py.File, paths: list[str]) -> Iterator[Damage]:
     """Chunks of these tables that cannot be decoded or whose checksum is wrong."""
     for path in paths:
-        how = layout(h5[path])
+        table = find_table(h5, path)
+        if table is None:
+            continue
+        how = layout(table)
         yield from (damage for n in range(how.chunks) if (damage := _damage(h5, how, n)))
 
 
