@@ -77,9 +77,11 @@ def check_telescopes(file: DL1File) -> None:
 
 
 def _unambiguous(cameras: list[Camera]) -> list[Camera]:
-    """Keys made different where one name stands for two geometries."""
-    names = [c.key for c in cameras]
-    return [evolve(c, key=f"{c.key}-{c.geometry.fingerprint[:4]}") if names.count(c.key) > 1 else c for c in cameras]
+    """Keys made different where one name stands for two geometries: other pixels, or the same at another distance."""
+    for suffix in (lambda g: g.fingerprint[:4], lambda g: f"{g.focal_length:.4g}m", lambda g: g.fingerprint):
+        names = [c.key for c in cameras]
+        cameras = [evolve(c, key=f"{c.key}-{suffix(c.geometry)}") if names.count(c.key) > 1 else c for c in cameras]
+    return cameras
 
 
 def choose(

@@ -248,6 +248,8 @@ def image_table(dataset: h5py.Dataset, tel_id: NDArray[Any] | int) -> ImageTable
     for name in known:
         if dtype[name].shape != shape or len(shape) != 1 or dtype[name].base.kind not in "fiub":
             raise DataError(f"{label(dataset)}, column {name!r}: {dtype[name]} is not one number a pixel")
+    if "is_valid" in names and (dtype["is_valid"].shape or dtype["is_valid"].kind not in "biu"):
+        raise DataError(f"{label(dataset)}, column 'is_valid': {dtype['is_valid']} is not yes or no for each row")
     return ImageTable(
         layout=layout(dataset),
         tel_id=tel_id if isinstance(tel_id, int) else None,
