@@ -19,6 +19,7 @@ from gammalearn_core.builtin.loaders.dl1.chunks import read_chunk
 from gammalearn_core.data.columns import decoders
 from gammalearn_core.errors import DataError
 from gammalearn_core.inspecting.records import FileInfo
+from gammalearn_core.inspecting.records import Finding
 from gammalearn_core.inspecting.records import damage
 from gammalearn_core.inspecting.storage import has_checksum
 from gammalearn_core.inspecting.wording import count
@@ -71,12 +72,10 @@ def _verify(info: FileInfo, dataset: h5py.Dataset, seen: _Seen) -> None:
             look(read())
         except (DataError, OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
             reason = str(error.__cause__ or error).partition("\n")[0] or type(error).__name__
-            damaged.append((damage(reason), (start, stop)))
+            damaged.append(Finding(severity="error", what=damage(reason), table=table, rows=(start, stop)))
     if damaged:
         # What was said before of the table as a whole is now said of its chunks.
-        info.problems = [p for p in info.problems if p.table != table or p.rows is None]
-    for what, rows in damaged:
-        info.error(what, table=table, rows=rows)
+        info.problems = [p for p in info.problems if p.table != table or p.rows is None] + damaged
 
 
 def _blocks(dataset: h5py.Dataset) -> Iterator[tuple[int, int, Read]]:

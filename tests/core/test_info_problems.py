@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import pytest
 from gammalearn_core import DataError
 from gammalearn_core.builtin.loaders.dl1 import DL1Source
 from gammalearn_core.inspecting.describing import describe
+from gammalearn_core.inspecting.events import first_rows
 from gammalearn_core.inspecting.records import FileInfo
 
 Copy = Callable[..., Path]
@@ -191,6 +193,12 @@ def test_an_event_that_triggered_twice_is_counted_once_with_a_warning(copy_of: C
     assert (info.usable, info.events, info.particles) == (True, 2, {"gamma": 2})
 
 
+def test_repetitions_are_found_wherever_they_stand() -> None:
+    ids = np.array([[1, 7], [1, 8], [2, 7], [1, 7], [2, 7]])
+    assert first_rows(ids).tolist() == [0, 1, 2]
+    assert first_rows(ids[:0]).tolist() == []
+
+
 # Warnings.
 
 
@@ -207,6 +215,18 @@ def test_calibration_events_are_a_warning(copy_of: Copy) -> None:
     ((severity, what),) = told(info)
     assert (severity, what[1:]) == ("warning", " images of calibration events are left out")
     assert info.images == 10
+
+
+def test_calibration_events_need_no_truth(copy_of: Copy) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path) as h5:
+        event = h5[TRIGGER][0]["event_id"]
+        (row,) = np.flatnonzero(h5[SHOWER]["event_id"] == event)
+    change(path, TRIGGER, "event_type", 0, 2)
+    change(path, SHOWER, "event_id", row, 77_777)
+    info = describe(path)
+    assert [what[1:] for _, what in told(info)] == [" images of calibration events are left out"]
+    assert info.particles == {"gamma": 2}
 
 
 def test_a_file_of_calibration_events_alone_is_an_error(copy_of: Copy) -> None:
@@ -303,14 +323,11 @@ def test_a_file_is_neither_changed_nor_locked(copy_of: Copy) -> None:
     path = copy_of("gamma_4lst_lasercal")
     before = path.read_bytes(), path.stat().st_mtime_ns
 
-    def write(table: str) -> None:
-        # Another process may write to it meanwhile.
+    def lock(table: str) -> None:
         with path.open("r+b") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    import fcntl
-
-    describe(path, everything=True, progress=write)
+    describe(path, everything=True, progress=lock)
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
 

@@ -64,7 +64,7 @@ def test_help_lists_the_commands(arguments: list[str], gammalearn: Run) -> None:
     text = succeeds(gammalearn(*arguments))
     assert text.startswith("usage: gammalearn ")
     commands = [line.split()[0] for line in text.partition("commands:\n")[2].partition("\n\n")[0].splitlines()]
-    assert {"run", "check", "plugins"} <= set(commands)
+    assert {"run", "check", "plugins", "info"} <= set(commands)
 
 
 @pytest.mark.parametrize("option", ["--version", "-V"])
@@ -85,7 +85,7 @@ def test_an_unknown_command_without_a_likeness_is_answered_with_all(gammalearn: 
     assert fails(gammalearn("xyzzy")).startswith("error: no command is named 'xyzzy', one of run, check, plugins")
 
 
-@pytest.mark.parametrize("command", ["run", "check", "plugins"])
+@pytest.mark.parametrize("command", ["run", "check", "plugins", "info"])
 def test_every_command_has_help(command: str, gammalearn: Run) -> None:
     assert succeeds(gammalearn(command, "--help")).split()[:3] == ["usage:", "gammalearn", command]
 

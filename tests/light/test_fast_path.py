@@ -21,7 +21,10 @@ import contextlib, io, sys
 from gammalearn_core.cli import main
 
 with contextlib.redirect_stdout(io.StringIO()):
-    code = main(sys.argv[1:])
+    try:
+        code = main(sys.argv[1:])
+    except SystemExit as ended:
+        code = ended.code
 modules = sorted(sys.modules)
 import json
 print(json.dumps([code, modules]))
@@ -35,7 +38,15 @@ experiment = Experiment(
     requires=["attrs>=20"],
 )
 """
-COMMANDS = ["--help", "--version", "plugins list", "plugins list --json", "plugins show core", "check settings.py"]
+COMMANDS = [
+    "--help",
+    "--version",
+    "plugins list",
+    "plugins list --json",
+    "plugins show core",
+    "check settings.py",
+    "info --help",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
