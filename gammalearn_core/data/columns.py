@@ -200,7 +200,11 @@ def _facts_of(dataset: h5py.Dataset, names: Iterable[str]) -> dict[str, dict[str
 
 def _facts(attributes: Any, known: set[str], columns: tuple[str, ...], name: str) -> dict[str, Any]:
     prefixes = (f"{name}_", f"CTAFIELD_{_position(attributes, known, columns, name)}_")
-    return {key: text(attributes[p + key]) for p in prefixes for key in FACTS if p + key in known}
+    found = {key: text(attributes[p + key]) for p in prefixes for key in FACTS if p + key in known}
+    for key, value in found.items():
+        if not isinstance(value, (str, int, float, np.number, np.bool_, h5py.Empty)):
+            raise ValueError(f"{key} of the column {name!r} is {str(value)[:40]!r}")
+    return {key: value for key, value in found.items() if not isinstance(value, h5py.Empty)}
 
 
 def _position(attributes: Any, known: set[str], columns: tuple[str, ...], name: str) -> int:
@@ -248,8 +252,7 @@ def _usable(decoder: Decoder) -> bool:
 
 def _unit(dataset: h5py.Dataset, name: str, facts: dict[str, Any]) -> str:
     """The unit of a column, without signs for powers; empty if it has none."""
-    given = facts.get("UNIT", "")
-    unit = "" if isinstance(given, h5py.Empty) else str(given).replace("**", "").replace("^", "").strip()
+    unit = str(facts.get("UNIT", "")).replace("**", "").replace("^", "").strip()
     for pattern, units, needed in _MEANT:
         if pattern.fullmatch(name) and unit not in units and (unit or needed):
             what = f"has the unit {unit[:40]!r}" if unit else "has no unit"

@@ -128,12 +128,18 @@ class CtapipeFile(DL1File):
 
     def _check_complete(self, h5: h5py.File) -> None:
         """Ctapipe writes parameters of the images that it writes, so a table that only they have has been lost."""
-        known = {t.layout.path.rpartition("/")[2] for t in self.images}
+        known = {t.layout.path.rpartition("/")[2]: t.layout.rows for t in self.images}
         for name in names_in(h5, PARAMETERS):
             table = self.table(h5, f"{PARAMETERS}/{name}")
-            if name not in known and table is not None and len(table):
+            rows = len(table) if table is not None else 0
+            if rows and name not in known:
                 raise DataError(
                     f"{self.path} has DL1 parameters of {name}, but no images: the table {IMAGES}/{name} is lost"
+                )
+            if rows > known.get(name, 0):
+                raise DataError(
+                    f"{self.path} has DL1 parameters of {rows} images of {name}, but {known[name]} images: rows of the"
+                    f" table {IMAGES}/{name} are lost"
                 )
 
     @cached_property

@@ -204,16 +204,16 @@ class DL1File(ABC):
         for number in {0, how.chunks - 1}:
             start, stop = how.span(number)
             try:
-                found = _of_rows(read_chunk(h5[how.path], how, number)(), table)
+                rows = read_chunk(h5[how.path], how, number)()
             except DataError:
                 continue
-            if not np.array_equal(found, ids[start:stop]):
+            if not np.array_equal(ids_of_rows(rows, table), ids[start:stop]):
                 return False
         return True
 
     def _scanned(self, h5: h5py.File, table: ImageTable) -> NDArray[np.int64]:
         how = table.layout
-        found = [_of_rows(read_chunk(h5[how.path], how, n)(), table) for n in range(how.chunks)]
+        found = [ids_of_rows(read_chunk(h5[how.path], how, n)(), table) for n in range(how.chunks)]
         return np.concatenate(found) if found else np.empty((0, 3), dtype=np.int64)
 
 
@@ -246,7 +246,8 @@ def image_table(dataset: h5py.Dataset, tel_id: NDArray[Any] | int) -> ImageTable
     if len(shape) == 2:
         raise DataError(f"{label(dataset)} has images of {shape[0]} gain channels: they must be gain-selected")
     for name in known:
-        if dtype[name].shape != shape or len(shape) != 1 or dtype[name].base.kind not in "fiub":
+        kinds = "fiub" if name == "image_mask" else "fiu"
+        if dtype[name].shape != shape or len(shape) != 1 or dtype[name].base.kind not in kinds:
             raise DataError(f"{label(dataset)}, column {name!r}: {dtype[name]} is not one number a pixel")
     if "is_valid" in names and (dtype["is_valid"].shape or dtype["is_valid"].kind not in "biu"):
         raise DataError(f"{label(dataset)}, column 'is_valid': {dtype['is_valid']} is not yes or no for each row")
@@ -381,7 +382,16 @@ def _ids(dataset: h5py.Dataset, table: ImageTable) -> NDArray[np.int64]:
     return np.column_stack([event_ids(dataset), np.full(len(dataset), table.tel_id)])
 
 
-def _of_rows(rows: NDArray[Any], table: ImageTable) -> NDArray[np.int64]:
+def ids_of_rows(rows: NDArray[Any], table: ImageTable) -> Ids:
+    """``obs_id``, ``event_id`` and ``tel_id`` of stored images, ``(n, 3)``.
+
+    Raises
+    ------
+    DataError
+        They are of another telescope.
+    """
+    if "tel_id" in (rows.dtype.names or ()):
+        check_telescope(rows["tel_id"], table, table.layout.where)
     tel_id = np.full(len(rows), table.tel_id) if table.tel_id is not None else rows["tel_id"]
     return np.column_stack([rows["obs_id"], rows["event_id"], tel_id]).astype(np.int64)
 
@@ -398,6 +408,7 @@ __all__ = [
     "check_telescope",
     "check_unique",
     "event_ids",
+    "ids_of_rows",
     "image_table",
     "multiplicity",
     "rows_of",

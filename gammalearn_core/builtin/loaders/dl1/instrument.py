@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from gammalearn_core.builtin.loaders.dl1.nodes import find
 from gammalearn_core.builtin.loaders.dl1.nodes import find_table
@@ -28,6 +29,8 @@ _FARTHEST = 1e7
 """Metres; no telescope is farther from the centre of an array."""
 _LONGEST = 1e3
 """Metres; no telescope has a longer focal length."""
+_OUT_OF_LINE = 0.2
+"""Relative; areas of pixels and distances to the next one differ by less in any camera of those old files."""
 _MOST_LINES = 1000
 """Of the text beside a table."""
 
@@ -93,6 +96,7 @@ class _Table:
         self.path = path
         self.where = label(node)
         self.attributes = node.attrs
+        self.checked = bool(node.fletcher32)
         self._columns = read_columns(node, node.dtype.names)
 
     def __contains__(self, name: str) -> bool:
@@ -160,6 +164,7 @@ def _geometry(file: h5py.File, index: int | str, name: str, focal_length: float)
     # Not negated, so that NaN makes no sense either. A camera is smaller than its distance from the mirror.
     if not (len(x) and (np.abs([x, y]) < focal_length).all() and ((area > 0) & (area < focal_length**2)).all()):
         raise DataError(f"{table.where}: some pixels have no position or area that makes sense")
+    _check_apart(table, x, y, area)
     if "pix_id" in table and (np.diff(table.numbers("pix_id")) <= 0).any():
         raise DataError(f"{table.where}: the pixels are not in the order of their pix_id")
     lines = _lines_beside(file, table)
@@ -173,6 +178,18 @@ def _geometry(file: h5py.File, index: int | str, name: str, focal_length: float)
         area=area,
         focal_length=focal_length,
     )
+
+
+def _check_apart(table: _Table, x: NDArray[np.float64], y: NDArray[np.float64], area: NDArray[np.float64]) -> None:
+    """Refuse pixels at one place and, where no checksum would tell a flipped bit, any that are out of line."""
+    points = np.column_stack([x, y])
+    apart = cKDTree(points).query(points, k=2)[0][:, 1]
+    if not (apart > 0).all():
+        raise DataError(f"{table.where}: some pixels are at the same place")
+    for values in () if table.checked else (apart, area):
+        wrong = np.abs(values / np.median(values) - 1) > _OUT_OF_LINE
+        if wrong.any():
+            raise DataError(f"{table.where}: pixel {np.flatnonzero(wrong)[0]} is not like the others, it is damaged")
 
 
 def _lines_beside(file: h5py.File, table: _Table) -> str:

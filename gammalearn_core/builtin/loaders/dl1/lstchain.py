@@ -103,7 +103,8 @@ class LstchainFile(DL1File):
             self.telescopes = files.shared(read_telescopes(h5))
             self.images = tuple(self._image_tables(h5))
             tables = [h5[self._parameters_path(t)] for t in self.images]
-            self.model = next((str(v) for t in tables if (v := text(t.attrs.get(VERSION, "")))), "")
+            versions = [text(t.attrs.get(VERSION)) for t in tables]
+            self.model = next((v for v in versions if isinstance(v, str) and v), "")
             self.simulated = bool(tables) and all(_simulated(t) for t in tables)
 
     def usable(self, table: ImageTable) -> NDArray[np.bool_] | None:

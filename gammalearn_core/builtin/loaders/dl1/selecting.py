@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from gammalearn_core.builtin.loaders.dl1.choice import Camera
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
+from gammalearn_core.builtin.loaders.dl1.formats import Ids
 from gammalearn_core.builtin.loaders.dl1.formats import ImageTable
 from gammalearn_core.builtin.loaders.dl1.formats import Piece
+from gammalearn_core.builtin.loaders.dl1.formats import ids_of_rows
 from gammalearn_core.builtin.loaders.dl1.hdf5 import blamed
 from gammalearn_core.builtin.loaders.dl1.verify import find_damage
 from gammalearn_core.builtin.loaders.dl1.verify import tables
@@ -78,21 +80,30 @@ def _rows(masks: Sequence[Mask]) -> NDArray[np.int64] | None:
 
 
 def _undamaged(file: DL1File, table: ImageTable) -> Mask:
-    """Rows that can be read; None for all. What cannot is told."""
-    with file.open() as h5:
-        found = list(find_damage(h5, [table.layout.path]))
-    if not found:
-        return None
-    keep = np.ones(table.layout.rows, dtype=bool)
-    for damage in found:
-        keep[damage.start : damage.stop] = False
-        _log.warning("left out: %s, table %s, rows %d to %d", file.path, damage.table, damage.start, damage.stop)
+    """Rows that can be read and are of the events that the file says; None for all. What is not is told."""
+    how = table.layout
+    keep = np.ones(how.rows, dtype=bool)
     try:
-        file.ids(table)
+        ids = file.ids(table)
     except DataError as error:
-        _log.warning("left out: the rest of the table, whose events are not known: %s", error)
-        keep[:] = False
-    return keep
+        _log.warning("left out: a table whose events are not known: %s", error)
+        return ~keep
+    for number in range(how.chunks):
+        start, stop = how.span(number)
+        wrong = _wrong(file, table, number, ids[start:stop])
+        if wrong:
+            keep[start:stop] = False
+            _log.warning("left out: %s, table %s, rows %d to %d: %s", file.path, how.path, start, stop, wrong)
+    return None if keep.all() else keep
+
+
+def _wrong(file: DL1File, table: ImageTable, chunk: int, ids: Ids) -> str:
+    """What is wrong with a chunk of images; empty if nothing is."""
+    try:
+        found = ids_of_rows(file.chunk(table, chunk)(), table)
+    except DataError as error:
+        return str(error)
+    return "" if np.array_equal(found, ids) else "the table of parameters lists other events"
 
 
 def check_events(file: DL1File) -> None:
