@@ -165,13 +165,13 @@ def _describe_columns(info: FileInfo, columns: Mapping[str, Column]) -> None:
     """Evaluate the columns that runs need, so that it is known whether they can be read."""
     if "true_energy" in columns and info.usable:
         with info.noting():
-            columns["true_energy"]()
+            columns["true_energy"]("true_energy")
     with info.noting():
-        info.altitude = _range(columns["pointing_alt"]())
-        info.azimuth = _turned(columns["pointing_az"]())
+        info.altitude = _range(columns["pointing_alt"]("pointing_alt"))
+        info.azimuth = _turned(columns["pointing_az"]("pointing_az"))
     if not info.simulated and "time" in columns:
         with info.noting():
-            info.time = _times(columns["time"]())
+            info.time = _times(columns["time"]("time"))
 
 
 def _range(values: NDArray[np.float64]) -> Range | None:

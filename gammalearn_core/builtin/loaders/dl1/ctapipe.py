@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import cached_property
 from functools import partial
@@ -56,6 +57,7 @@ VERSION = "CTA PRODUCT DATA MODEL VERSION"
 MODELS = range(1, 8)
 """Major versions of ctapipe's data model that are read."""
 _IDS = ("obs_id", "event_id", "tel_id")
+_POINTING = ("pointing_alt", "pointing_az")
 
 
 class CtapipeFile(DL1File):
@@ -96,22 +98,20 @@ class CtapipeFile(DL1File):
         return keep
 
     def columns(self, pieces: Sequence[Piece]) -> dict[str, Column]:
-        """Columns of the images of these pieces, one after the other, each read when it is called."""
+        """By name: what reads a column of the images of these pieces, one after the other."""
         memory = self.memory()
 
         def keys() -> Ids:
             return np.concatenate([p.taken(self.ids(p.table)) for p in pieces])
 
-        obs_id: Callable[[], Ids] = lambda: keys()[:, 0]  # noqa: E731
-        found: dict[str, Column] = {name: partial(lambda i: keys()[:, i], i) for i, name in enumerate(_IDS)}
+        def pointing(name: str) -> NDArray[np.float64]:
+            return np.concatenate([self._pointing_of(p) for p in pieces])[:, _POINTING.index(name)]
+
+        found: dict[str, Column] = dict.fromkeys(_IDS, lambda name: keys()[:, _IDS.index(name)])
         found |= self._of_trigger(keys, memory)
-
-        def pointing() -> NDArray[np.float64]:
-            return np.concatenate([self._pointing_of(p) for p in pieces])
-
-        found |= {n: partial(lambda i: pointing()[:, i], i) for i, n in enumerate(("pointing_alt", "pointing_az"))}
+        found |= dict.fromkeys(_POINTING, pointing)
         found |= self._truth(keys, memory)
-        found |= simulated_index(self, RUN, obs_id)
+        found |= simulated_index(self, RUN, lambda: keys()[:, 0])
         found |= self._parameters(pieces, memory)
         return found
 
@@ -184,7 +184,7 @@ class CtapipeFile(DL1File):
             rows = memory.once("trigger", lambda: rows_of(keys()[:, :2], ids, where).astype(np.int32))
             return taken(values, rows)
 
-        return {name: partial(column, name) for name in self._trigger_columns}
+        return dict.fromkeys(self._trigger_columns, column)
 
     def _truth(self, keys: Callable[[], Ids], memory: Memory) -> dict[str, Column]:
         if not self.simulated:
@@ -199,7 +199,7 @@ class CtapipeFile(DL1File):
             where = f"{self.path}, table {SHOWER}"
             return taken(values, memory.once("truth", lambda: rows_of(keys()[:, :2], ids, where).astype(np.int32)))
 
-        return {n: partial(column, n) for n in names}
+        return dict.fromkeys(names, column)
 
     def _pointing_of(self, piece: Piece) -> NDArray[np.float64]:
         """Altitude and azimuth (deg) of each image, ``(n, 2)``."""
@@ -254,14 +254,13 @@ class CtapipeFile(DL1File):
                 types = _types([t for t in tables if t is not None])
             known = [t.names or () for t in types]
             names = [n for n in known[0] if n not in _IDS and all(n in k for k in known)]
+            names = [n for n in names if all(t[n].shape == () and t[n].kind in "fiub" for t in types)]
+            stored = {self._name_now(n): n for n in names if n.startswith(prefix)}
+            # The charge is the same in any frame.
+            if "camera_frame_hillas_intensity" in stored:
+                stored.setdefault("hillas_intensity", stored["camera_frame_hillas_intensity"])
             rows = partial(memory.once, folder, partial(self._parameter_rows, pieces, paths))
-            for name in names:
-                numeric = all(t[name].shape == () and t[name].kind in "fiub" for t in types)
-                if numeric and name.startswith(prefix):
-                    found[self._name_now(name)] = partial(self._parameter, paths, name, rows)
-        # The charge is the same in any frame.
-        if "camera_frame_hillas_intensity" in found:
-            found.setdefault("hillas_intensity", found["camera_frame_hillas_intensity"])
+            found |= dict.fromkeys(stored, partial(self._parameter, paths, stored, rows))
         return found
 
     def _name_now(self, name: str) -> str:
@@ -286,11 +285,11 @@ class CtapipeFile(DL1File):
         return found
 
     def _parameter(
-        self, paths: Sequence[str], name: str, rows: Callable[[], list[NDArray[np.int32]]]
+        self, paths: Sequence[str], stored: Mapping[str, str], rows: Callable[[], list[NDArray[np.int32]]], name: str
     ) -> NDArray[np.float64]:
         chosen = rows()
         with self.open() as h5:
-            values = [read_column(h5[path], name).astype(np.float64) for path in paths]
+            values = [read_column(h5[path], stored[name]).astype(np.float64) for path in paths]
         return np.concatenate([taken(v, r) for v, r in zip(values, chosen, strict=True)])
 
 

@@ -41,7 +41,8 @@ from gammalearn_core.errors import DataError
 
 _T = TypeVar("_T")
 Ids = NDArray[np.int64]
-Column = Callable[[], NDArray[Any]]
+Column = Callable[[str], NDArray[Any]]
+"""What reads the column of a name; files have dozens of columns each, and share a function among them."""
 CALIBRATION = tuple(range(16))
 """``event_type`` of flat fields, pedestals and other calibration events (ctapipe's ``EventType``)."""
 PIXEL_COLUMNS = ("image", "peak_time", "image_mask")
@@ -156,7 +157,7 @@ class DL1File(ABC):
 
     @abstractmethod
     def columns(self, pieces: Sequence[Piece]) -> dict[str, Column]:
-        """Columns of the images of these pieces of the file, one after the other, each read when it is called."""
+        """By name: what reads a column of the images of these pieces of the file, one after the other."""
 
     @abstractmethod
     def _parameters_path(self, table: ImageTable) -> str:
@@ -364,7 +365,7 @@ def simulated_index(file: DL1File, path: str, obs_id: Callable[[], NDArray[np.in
             return {}
         where = label(table)
 
-    def read() -> NDArray[Any]:
+    def read(name: str) -> NDArray[Any]:
         with file.open() as h5:
             runs = whole_numbers(h5[path], ["obs_id"])[:, 0]
             values = read_numbers(h5[path], ["spectral_index"])["spectral_index"]

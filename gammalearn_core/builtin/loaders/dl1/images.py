@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
+from attrs import frozen
 from numpy.typing import NDArray
 
 from gammalearn_core.builtin.loaders.dl1.formats import Column
@@ -14,7 +17,6 @@ from gammalearn_core.builtin.loaders.dl1.formats import DL1File
 from gammalearn_core.builtin.loaders.dl1.formats import Piece
 from gammalearn_core.builtin.loaders.dl1.hdf5 import blamed
 from gammalearn_core.data.table import EventTable
-from gammalearn_core.data.table import concatenate
 from gammalearn_core.errors import DataError
 
 OF_EVENT = ("file", "obs_id", "event_id", "event_type", "multiplicity", "time", "simulated_spectral_index")
@@ -48,18 +50,20 @@ class ImageIndex:
 
     def table(self) -> EventTable:
         """One row an image."""
-        tables = []
-        for number, file in enumerate(self._files):
-            mine = [p for p in self.pieces if p.file is file]
-            if mine:
-                columns: dict[str, Column] = {
-                    "file": partial(np.full, sum(map(len, mine)), number, dtype=np.int64),
-                    "table_row": partial(_all_rows, mine),
-                }
-                length = sum(map(len, mine))
-                columns |= {n: partial(_checked, file, n, c, length) for n, c in file.columns(mine).items()}
-                tables.append(EventTable(columns, length))
-        return concatenate(tables)
+        parts = []
+        for file, group in groupby(self.pieces, key=lambda p: p.file):
+            mine = list(group)
+            parts.append(_Part(file=file, columns=file.columns(mine), length=sum(map(len, mine))))
+        names = [n for n in parts[0].columns if all(n in p.columns for p in parts)]
+        columns = {n: partial(_concatenated, parts, n) for n in names}
+        return EventTable({"file": self._numbers, "table_row": self._table_rows, **columns}, len(self))
+
+    def _numbers(self) -> NDArray[np.int64]:
+        numbers = {file: number for number, file in enumerate(self._files)}
+        return np.repeat([numbers[p.file] for p in self.pieces], np.diff(self.starts))
+
+    def _table_rows(self) -> NDArray[np.int64]:
+        return _all_rows(self.pieces)
 
     def locate(self, images: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Piece of each image, and its row in the table."""
@@ -123,13 +127,25 @@ def event_blocks(events: EventTable, tables: NDArray[np.int64]) -> NDArray[np.in
     return np.array([*starts, len(file)], dtype=np.int64)
 
 
-def _checked(file: DL1File, name: str, read: Column, length: int) -> NDArray[Any]:
-    """A column, one value an image."""
-    with blamed(file.path):
-        values = read()
-    if values.shape != (length,):
-        raise DataError(f"{file.path}: the column {name!r} is not one value an image")
-    return values
+@frozen(kw_only=True)
+class _Part:
+    """Columns of one file, and how long they are."""
+
+    file: DL1File
+    columns: Mapping[str, Column]
+    length: int
+
+    def read(self, name: str) -> NDArray[Any]:
+        """A column, one value an image."""
+        with blamed(self.file.path):
+            values = self.columns[name](name)
+        if values.shape != (self.length,):
+            raise DataError(f"{self.file.path}: the column {name!r} is not one value an image")
+        return values
+
+
+def _concatenated(parts: Sequence[_Part], name: str) -> NDArray[Any]:
+    return np.concatenate([part.read(name) for part in parts])
 
 
 def _all_rows(pieces: Sequence[Piece]) -> NDArray[np.int64]:

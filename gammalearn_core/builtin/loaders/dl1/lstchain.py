@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 from typing import ClassVar
@@ -121,19 +120,18 @@ class LstchainFile(DL1File):
         return ~calibration if calibration.any() else None
 
     def columns(self, pieces: Sequence[Piece]) -> dict[str, Column]:
-        """Columns of the images of these pieces, one after the other, each read when it is called."""
+        """By name: what reads a column of the images of these pieces, one after the other."""
 
         def keys() -> Ids:
             return np.concatenate([p.taken(self.ids(p.table)) for p in pieces])
 
-        obs_id: Callable[[], Ids] = lambda: keys()[:, 0]  # noqa: E731
-        found: dict[str, Column] = {name: partial(lambda i: keys()[:, i], i) for i, name in enumerate(_IDS)}
+        found: dict[str, Column] = dict.fromkeys(_IDS, lambda name: keys()[:, _IDS.index(name)])
         with self.open() as h5:
             tables = [h5[self._parameters_path(p.table)] for p in pieces]
-            for name in tables[0].dtype.names:
-                if self._offered(name) and all(_numeric(t, name) for t in tables):
-                    found[self._name(tables[0], name)] = partial(self._parameter, pieces, name)
-        found |= simulated_index(self, RUN, obs_id)
+            names = [n for n in tables[0].dtype.names if self._offered(n) and all(_numeric(t, n) for t in tables)]
+            stored = {self._name(tables[0], n): n for n in names}
+        found |= dict.fromkeys(stored, lambda name: self._parameter(pieces, stored[name]))
+        found |= simulated_index(self, RUN, lambda: keys()[:, 0])
         return found | self._multiplicity(keys)
 
     def _parameters_path(self, table: ImageTable) -> str:
@@ -193,9 +191,13 @@ class LstchainFile(DL1File):
             table = self.table(h5, TRIGGER)
             if table is None or "tels_with_trigger" not in table.dtype.names:
                 return {}
-            ids, counts = event_ids(table), multiplicity(table)
-        where = f"{self.path}, table {TRIGGER}"
-        return {"multiplicity": lambda: taken(counts, rows_of(keys()[:, :2], ids, where))}
+
+        def column(name: str) -> NDArray[Any]:
+            with self.open() as h5:
+                ids, counts = event_ids(h5[TRIGGER]), multiplicity(h5[TRIGGER])
+            return taken(counts, rows_of(keys()[:, :2], ids, f"{self.path}, table {TRIGGER}"))
+
+        return {"multiplicity": column}
 
 
 def _numeric(table: h5py.Dataset, name: str) -> bool:

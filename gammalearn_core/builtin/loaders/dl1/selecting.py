@@ -119,8 +119,8 @@ def check_events(file: DL1File) -> None:
         for damage in find_damage(h5, paths):
             raise DataError(f"{file.path}, table {damage.table}, rows {damage.start} to {damage.stop} are damaged")
     with blamed(file.path):
-        for read in file.columns([Piece(file=file, table=table, rows=None) for table in file.images]).values():
-            read()
+        for name, read in file.columns([Piece(file=file, table=table, rows=None) for table in file.images]).items():
+            read(name)
         for table in file.images:
             file.usable(table)
     file.forget()
