@@ -109,6 +109,8 @@ class CameraGeometry:
             return False
         if abs(self.focal_length / other.focal_length - 1) > _SAME_SCALE:
             return False
+        if self.x is other.x and self.y is other.y:
+            return True
         apart = float(np.hypot(self.x - other.x, self.y - other.y).max(initial=0.0))
         return apart == 0 or apart <= _SAME * min(self.pitch, other.pitch)
 

@@ -78,7 +78,7 @@ def _describe_telescopes(
         if info.format == "lstchain" and info.data_model:
             info.software = info.software or f"lstchain {info.data_model}"
         describe_samples(info, tables, dl1, cameras, everything=everything)
-    telescopes: dict[int, Telescope] = read_telescopes(h5) if dl1 is None else dl1.telescopes
+    telescopes: dict[int, Telescope] = read_telescopes(h5, {}) if dl1 is None else dl1.telescopes
     describe_instrument(info, telescopes, count_rows(info, tables, dl1), cameras)
 
 

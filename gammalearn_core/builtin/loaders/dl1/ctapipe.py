@@ -83,7 +83,7 @@ class CtapipeFile(DL1File):
                 )
             self._major = int(found[1])
             self.equivalent_focal = self._major in (2, 3)
-            self.telescopes = files.shared(read_telescopes(h5))
+            self.telescopes = read_telescopes(h5, files.cameras)
             self.simulated = self.table(h5, SHOWER) is not None
             self.images = tuple(self._image_tables(h5))
             self._check_complete(h5)

@@ -11,11 +11,9 @@ from threading import RLock
 
 import h5py
 import hdf5plugin  # noqa: F401 - registers the blosc filters that ctapipe uses
-from attrs import evolve
 
-from gammalearn_core.builtin.loaders.dl1.instrument import Telescope
+from gammalearn_core.builtin.loaders.dl1.instrument import Known
 from gammalearn_core.builtin.loaders.dl1.places import RawFiles
-from gammalearn_core.data.geometry import CameraGeometry
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import GammalearnError
 
@@ -35,18 +33,7 @@ class OpenFiles:
         self._lock = RLock()
         self._process = os.getpid()
         self.raw = RawFiles()
-        self._geometries: dict[int, CameraGeometry] = {}
-
-    def shared(self, telescopes: dict[int, Telescope]) -> dict[int, Telescope]:
-        """The telescopes of a file, with the geometries of other files where they are the same to the last bit."""
-        distinct = {id(t.geometry): t.geometry for t in telescopes.values()}
-        known = {number: self._shared(geometry) for number, geometry in distinct.items()}
-        return {tel_id: evolve(t, geometry=known[id(t.geometry)]) for tel_id, t in telescopes.items()}
-
-    def _shared(self, geometry: CameraGeometry) -> CameraGeometry:
-        arrays = tuple(a.tobytes() for a in (geometry.x, geometry.y, geometry.area))
-        key = hash((geometry.name, geometry.focal_length, arrays))
-        return self._geometries.setdefault(key, geometry)
+        self.cameras: Known = {}
 
     @contextmanager
     def open(self, path: Path) -> Iterator[h5py.File]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections.abc import Collection
 from typing import Any
 
 import h5py
@@ -23,7 +24,15 @@ from gammalearn_core.data.geometry import CameraGeometry
 from gammalearn_core.errors import DataError
 
 _log = logging.getLogger(__name__)
+Numbers = NDArray[np.float64]
 _INSTRUMENT = "/configuration/instrument"
+_OF_LAYOUT = (
+    *("tel_id", "name", "type", "pos_x", "pos_y", "pos_z", "camera_name", "camera_index", "optics_index"),
+    *("camera_type", "tel_description"),
+)
+_OF_OPTICS = ("equivalent_focal_length", "effective_focal_length", "optics_name", "name", "description")
+_OF_CAMERA = ("pix_id", "pix_x", "pix_y", "pix_area")
+"""Columns of the tables that are read, whatever the version of the file."""
 _HIGHEST_ID = 2**16 - 1
 _FARTHEST = 1e7
 """Metres; no telescope is farther from the centre of an array."""
@@ -49,23 +58,33 @@ class Telescope:
     geometry: CameraGeometry
 
 
-def read_telescopes(file: h5py.File) -> dict[int, Telescope]:
+Known = dict[object, CameraGeometry]
+"""Cameras that were read before, by all that a file says of them: most files of a data set describe the same."""
+
+
+def read_telescopes(file: h5py.File, known: Known) -> dict[int, Telescope]:
     """Telescopes by ``tel_id``, in the order of the layout, which masks over the subarray follow.
+
+    Parameters
+    ----------
+    file : File
+    known : dict
+        Cameras of other files, which are used again where they are the same to the last bit; others are added.
 
     Raises
     ------
     DataError
         The file does not describe its instrument.
     """
-    layout = _Table(file, f"{_INSTRUMENT}/subarray/layout")
-    optics = _Table(file, f"{_INSTRUMENT}/telescope/optics")
+    layout = _Table(file, f"{_INSTRUMENT}/subarray/layout", _OF_LAYOUT)
+    optics = _Table(file, f"{_INSTRUMENT}/telescope/optics", _OF_OPTICS)
     focal = _focal_lengths(file, optics)
     indexed = "camera_index" in layout
     # Before ctapipe 0.9: the layout names camera and optics instead of numbering them.
     camera = layout.whole("camera_index") if indexed else layout.texts("camera_type")
     optic = layout.whole("optics_index") if indexed else _described(layout, optics)
     names = layout.texts("camera_name" if "camera_name" in layout else "camera_type")
-    positions = _positions(layout)
+    own_names, types, positions = layout.texts("name"), layout.texts("type"), _positions(layout)
     geometries: dict[tuple[Any, int], CameraGeometry] = {}
     telescopes = {}
     for i, tel_id in enumerate(layout.whole("tel_id")):
@@ -75,13 +94,13 @@ def read_telescopes(file: h5py.File) -> dict[int, Telescope]:
         if not 0 <= key[1] < len(focal):
             raise DataError(f"{file.filename}: telescope {tel_id} has optics {key[1]}, which are not described")
         if key not in geometries:
-            geometries[key] = _geometry(file, key[0], names[i], focal[key[1]])
+            geometries[key] = _geometry(file, key[0], names[i], focal[key[1]], known)
         if tel_id in telescopes:
             raise DataError(f"{file.filename} describes telescope {tel_id} twice")
         telescopes[tel_id] = Telescope(
             tel_id=tel_id,
-            name=layout.texts("name")[i],
-            type=layout.texts("type")[i],
+            name=own_names[i],
+            type=types[i],
             position=positions[i],
             geometry=geometries[key],
         )
@@ -89,9 +108,9 @@ def read_telescopes(file: h5py.File) -> dict[int, Telescope]:
 
 
 class _Table:
-    """All columns of a small table."""
+    """Those of some columns that a small table has."""
 
-    def __init__(self, file: h5py.File, path: str) -> None:
+    def __init__(self, file: h5py.File, path: str, names: Collection[str]) -> None:
         node = find_table(file, path)
         if node is None:
             raise DataError(f"{file.filename} has no table {path}, so the instrument is unknown")
@@ -99,7 +118,7 @@ class _Table:
         self.where = label(node)
         self.attributes = node.attrs
         self.checked = bool(node.fletcher32)
-        self._columns = read_columns(node, node.dtype.names)
+        self._columns = read_columns(node, [n for n in node.dtype.names if n in names])
 
     def __contains__(self, name: str) -> bool:
         return name in self._columns
@@ -160,29 +179,36 @@ def _positions(layout: _Table) -> list[tuple[float, float, float]]:
     return list(zip(x.tolist(), y.tolist(), z.tolist(), strict=True))
 
 
-def _geometry(file: h5py.File, index: int | str, name: str, focal_length: float) -> CameraGeometry:
-    table = _Table(file, f"{_INSTRUMENT}/telescope/camera/geometry_{index}")
+def _geometry(file: h5py.File, index: int | str, name: str, focal_length: float, known: Known) -> CameraGeometry:
+    table = _Table(file, f"{_INSTRUMENT}/telescope/camera/geometry_{index}", _OF_CAMERA)
     x, y, area = (table.numbers(n) for n in ("pix_x", "pix_y", "pix_area"))
+    turn = -_camera_rotation(table, _lines_beside(file, table))
+    order = table.numbers("pix_id") if "pix_id" in table else np.arange(len(x), dtype=np.float64)
+    key = name, focal_length, turn, table.checked, *(values.tobytes() for values in (x, y, area, order))
+    if key not in known:
+        _check_pixels(table, x, y, area, order, focal_length)
+        # As ctapipe reads it: the stored positions are turned by the camera's rotation, and are turned back.
+        cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+        known[key] = CameraGeometry(
+            name=name,
+            x=cos * x - sin * y if turn else x,
+            y=sin * x + cos * y if turn else y,
+            area=area,
+            focal_length=focal_length,
+        )
+    return known[key]
+
+
+def _check_pixels(table: _Table, x: Numbers, y: Numbers, area: Numbers, order: Numbers, focal_length: float) -> None:
     # Not negated, so that NaN makes no sense either. A camera is smaller than its distance from the mirror.
     if not (len(x) and (np.abs([x, y]) < focal_length).all() and ((area > 0) & (area < focal_length**2)).all()):
         raise DataError(f"{table.where}: some pixels have no position or area that makes sense")
     _check_apart(table, x, y, area)
-    if "pix_id" in table and (np.diff(table.numbers("pix_id")) <= 0).any():
+    if (np.diff(order) <= 0).any():
         raise DataError(f"{table.where}: the pixels are not in the order of their pix_id")
-    lines = _lines_beside(file, table)
-    # As ctapipe reads it: the stored positions are turned by the camera's rotation, and are turned back.
-    turn = -_camera_rotation(table, lines)
-    cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
-    return CameraGeometry(
-        name=name,
-        x=cos * x - sin * y if turn else x,
-        y=sin * x + cos * y if turn else y,
-        area=area,
-        focal_length=focal_length,
-    )
 
 
-def _check_apart(table: _Table, x: NDArray[np.float64], y: NDArray[np.float64], area: NDArray[np.float64]) -> None:
+def _check_apart(table: _Table, x: Numbers, y: Numbers, area: Numbers) -> None:
     """Refuse pixels at one place and, where no checksum would tell a flipped bit, a few that are out of line."""
     points = np.column_stack([x, y])
     apart = cKDTree(points).query(points, k=2)[0][:, 1]
@@ -220,4 +246,4 @@ def _camera_rotation(table: _Table, lines: str) -> float:
     return number
 
 
-__all__ = ["Telescope", "read_telescopes"]
+__all__ = ["Known", "Telescope", "read_telescopes"]

@@ -99,7 +99,7 @@ class LstchainFile(DL1File):
     def __init__(self, path: Path, files: OpenFiles) -> None:
         super().__init__(path, files)
         with self.open() as h5:
-            self.telescopes = files.shared(read_telescopes(h5))
+            self.telescopes = read_telescopes(h5, files.cameras)
             self.images = tuple(self._image_tables(h5))
             tables = [h5[self._parameters_path(t)] for t in self.images]
             versions = [text(t.attrs.get(VERSION)) for t in tables]
