@@ -37,6 +37,7 @@ from gammalearn_core.data.columns import match
 from gammalearn_core.data.columns import read_column
 from gammalearn_core.data.columns import read_columns
 from gammalearn_core.data.columns import read_numbers
+from gammalearn_core.data.columns import row_type
 from gammalearn_core.errors import DataError
 
 _T = TypeVar("_T")
@@ -190,11 +191,15 @@ class DL1File(ABC):
     def _read_ids(self, table: ImageTable) -> NDArray[np.int64]:
         with self.open() as h5:
             parameters = self.table(h5, self._parameters_path(table))
-            if parameters is not None and len(parameters) == table.layout.rows and len(parameters):
-                ids = _ids(parameters, table)
-                if self._ends_agree(h5, table, ids):
-                    return ids
-            return self._scanned(h5, table)
+            if parameters is None or not len(parameters):
+                return self._scanned(h5, table)
+            listed = _ids(parameters, table)
+            if len(listed) == table.layout.rows and self._ends_agree(h5, table, listed):
+                return listed
+            ids = self._scanned(h5, table)
+            if (match(listed, ids) < 0).any():
+                raise DataError(f"{self.path}: the tables {table.layout.path} and {parameters.name} list other events")
+            return ids
 
     def _ends_agree(self, h5: h5py.File, table: ImageTable, ids: NDArray[np.int64]) -> bool:
         """Whether the first and the last chunk of images have these ids, so that all need not be decoded for them.
@@ -232,7 +237,7 @@ def image_table(dataset: h5py.Dataset, tel_id: NDArray[Any] | int) -> ImageTable
     DataError
         It lacks a column that images need, or pixels do not stand in one row.
     """
-    dtype = dataset.dtype
+    dtype = row_type(dataset)
     names = dtype.names or ()
     of_one = isinstance(tel_id, int)
     needed = ["obs_id", "event_id", "image", *([] if of_one else ["tel_id"])]
@@ -361,7 +366,7 @@ def simulated_index(file: DL1File, path: str, obs_id: Callable[[], NDArray[np.in
     """The column ``simulated_spectral_index``, if the table of runs tells it."""
     with file.open() as h5:
         table = file.table(h5, path)
-        if table is None or not {"obs_id", "spectral_index"} <= set(table.dtype.names):
+        if table is None or not {"obs_id", "spectral_index"} <= set(row_type(table).names or ()):
             return {}
         where = label(table)
 
