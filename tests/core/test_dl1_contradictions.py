@@ -43,7 +43,7 @@ def test_parameters_of_images_that_are_not_there_are_an_error(
     path = copy_of(NAME)
     put(path, PARAMETERS, lambda rows: rows[:keep])
     put(path, table, other_events)
-    with pytest.raises(DataError, match="the tables .*images/tel_002 and .*parameters/tel_002 list other events"):
+    with pytest.raises(DataError, match=r"the tables .*images/tel_002 and .*parameters/tel_002 list other events"):
         open_dl1(path, level="subarray")
 
 
@@ -59,3 +59,11 @@ def test_parameters_in_another_order_or_of_some_images_are_found(
         np.testing.assert_array_equal(found[name], known[name])
     there = np.isfinite(found["hillas_intensity"])
     np.testing.assert_array_equal(found["hillas_intensity"][there], known["hillas_intensity"][there])
+
+
+def test_a_telescope_that_is_triggered_twice_is_an_error(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_prod3_ctapipe_0.8.0_by_type")
+    put(path, "/dl1/event/telescope/trigger", lambda rows: np.append(rows, rows[:1]))
+    events = open_dl1(path, level="subarray").events
+    with pytest.raises(DataError, match=r"telescope/trigger: event \d+ of obs_id \d+ stands there twice"):
+        _ = events["multiplicity"]

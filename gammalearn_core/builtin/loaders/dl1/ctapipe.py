@@ -171,7 +171,9 @@ class CtapipeFile(DL1File):
             if name == "time":
                 return event_ids(table), seconds(table, "time")
             if self._trigger_columns[name] == "tel_id":
-                return _counted(event_ids(table), event_ids(h5[TEL_TRIGGER]))
+                triggered = whole_numbers(h5[TEL_TRIGGER], _IDS)
+                check_unique(triggered, label(h5[TEL_TRIGGER]))
+                return _counted(event_ids(table), triggered[:, :2])
             if name == "multiplicity":
                 return event_ids(table), multiplicity(table)
             return event_ids(table), whole_numbers(table, [self._trigger_columns[name]])[:, 0]
