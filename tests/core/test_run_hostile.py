@@ -77,7 +77,9 @@ def test_a_damaged_instrument_names_the_file(tmp_path: Path, capsys: pytest.Capt
     settings = write_settings(tmp_path, data=f"ref('core.dl1', paths={str(path)!r}, cameras='MST')")
     assert run(settings) == 4
     error = capsys.readouterr().err
-    assert "bad.h5, table /configuration/instrument/telescope/camera/geometry_2: some pixels have no position or" in error
+    assert (
+        "bad.h5, table /configuration/instrument/telescope/camera/geometry_2: some pixels have no position or" in error
+    )
 
 
 @pytest.mark.parametrize(
