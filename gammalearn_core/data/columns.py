@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import h5py
@@ -52,12 +53,24 @@ FACTS = (
     "TIME_SCALE",
 )
 """Attributes of a column that are looked at."""
+_NUMBERED = re.compile(rf"CTAFIELD_\d+_({'|'.join(FACTS)})")
 _SPECIAL = (("NAN_VALUE", np.nan), ("POSINF_VALUE", np.inf), ("NEGINF_VALUE", -np.inf))
 
 
 def label(dataset: h5py.Dataset) -> str:
     """File and table, for messages."""
     return f"{dataset.file.filename}, table {dataset.name}"
+
+
+def row_type(table: h5py.Dataset) -> np.dtype[Any]:
+    """The type of a row, made once for all tables that have the same: h5py takes long to make one of many columns."""
+    return _row_type(table.id.get_type().encode())
+
+
+@lru_cache(maxsize=1024)
+def _row_type(encoded: bytes) -> np.dtype[Any]:
+    found: np.dtype[Any] = h5py.h5t.decode(encoded).dtype
+    return found
 
 
 def read_column(dataset: h5py.Dataset, name: str) -> NDArray[Any]:
@@ -80,7 +93,7 @@ def read_columns(dataset: h5py.Dataset, names: Iterable[str]) -> dict[str, NDArr
         There is no such column, or the table is damaged.
     """
     wanted = list(names)
-    known = dataset.dtype.names or ()
+    known = row_type(dataset).names or ()
     missing = [n for n in wanted if n not in known]
     if missing:
         raise DataError(f"{label(dataset)} has no column {missing[0]!r}")
@@ -119,7 +132,10 @@ def read_rows(dataset: h5py.Dataset, rows: slice, names: list[str] | None = None
         HDF5 cannot read them: the checksum of a chunk is wrong, or the file ends too early.
     """
     try:
-        return np.asarray((dataset if names is None else dataset.fields(names))[rows])
+        if names is None:
+            return np.asarray(dataset[rows])
+        kinds = row_type(dataset)
+        return np.asarray(dataset.astype(np.dtype([(n, kinds[n]) for n in names]))[rows])
     except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
         raise damaged(label(dataset), *rows.indices(len(dataset))[:2], error) from error
 
@@ -191,15 +207,18 @@ def column_facts(dataset: h5py.Dataset, name: str) -> dict[str, Any]:
 
 def _facts_of(dataset: h5py.Dataset, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     try:
-        attributes, columns = dataset.attrs, dataset.dtype.names or ()
+        attributes, columns = dataset.attrs, row_type(dataset).names or ()
         known = set(attributes)
-        return {n: _facts(attributes, known, columns, n) for n in names}
+        numbered = any(_NUMBERED.fullmatch(n) for n in known)
+        return {n: _facts(attributes, known, columns if numbered else (), n) for n in names}
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{label(dataset)}: its attributes are damaged ({error})") from error
 
 
 def _facts(attributes: Any, known: set[str], columns: tuple[str, ...], name: str) -> dict[str, Any]:
-    prefixes = (f"{name}_", f"CTAFIELD_{_position(attributes, known, columns, name)}_")
+    prefixes = [f"{name}_"]
+    if columns:
+        prefixes.append(f"CTAFIELD_{_position(attributes, known, columns, name)}_")
     found = {key: text(attributes[p + key]) for p in prefixes for key in FACTS if p + key in known}
     for key, value in found.items():
         if not isinstance(value, (str, int, float, np.number, np.bool_, h5py.Empty)):
@@ -313,5 +332,6 @@ __all__ = [
     "read_columns",
     "read_numbers",
     "read_rows",
+    "row_type",
     "text",
 ]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from gammalearn_core.data.columns import damaged
 from gammalearn_core.data.columns import read_rows
+from gammalearn_core.data.columns import row_type
 
 blosc.use_threads = False
 """Several chunks are decoded at once instead, and blosc's own threads wait for each other."""
@@ -60,7 +61,7 @@ class Layout:
 
 def layout(table: h5py.Dataset) -> Layout:
     """How a table is stored; one that is not chunked counts as chunks of about 250 kB."""
-    dtype, rows, chunks = table.dtype, len(table), table.chunks
+    dtype, rows, chunks = row_type(table), len(table), table.chunks
     chunk = chunks[0] if chunks else max(1, min(rows, 250_000 // max(dtype.itemsize, 1)))
     return Layout(
         file=table.file.filename,

@@ -43,6 +43,7 @@ from gammalearn_core.builtin.loaders.dl1.pointing import seconds
 from gammalearn_core.data.columns import label
 from gammalearn_core.data.columns import match
 from gammalearn_core.data.columns import read_column
+from gammalearn_core.data.columns import row_type
 from gammalearn_core.data.columns import text
 from gammalearn_core.errors import DataError
 
@@ -84,9 +85,15 @@ class CtapipeFile(DL1File):
             self._major = int(found[1])
             self.equivalent_focal = self._major in (2, 3)
             self.telescopes = read_telescopes(h5, files.cameras)
-            self.simulated = self.table(h5, SHOWER) is not None
+            self.simulated = self.row_type_at(SHOWER) is not None
             self.images = tuple(self._image_tables(h5))
             self._check_complete(h5)
+
+    def prepare(self) -> None:
+        """Look up now, while the file is open, what `usable` and `columns` would open it again for."""
+        with self.open():
+            _ = self._calibration
+            self.columns([Piece(file=self, table=table, rows=None) for table in self.images])
 
     def usable(self, table: ImageTable) -> NDArray[np.bool_] | None:
         """Whether each image is of a shower, not of a calibration event; None if all are."""
@@ -145,16 +152,14 @@ class CtapipeFile(DL1File):
     @cached_property
     def _trigger_columns(self) -> dict[str, str]:
         """What the trigger table tells, and the name of its column there."""
-        with self.open() as h5:
-            table = self.table(h5, TRIGGER)
-            if table is None:
-                raise DataError(f"{self.path} has no table {TRIGGER}")
-            names = table.dtype.names or ()
-            found = {"multiplicity": "tels_with_trigger", "event_type": "event_type", "time": "time"}
-            found = {name: column for name, column in found.items() if column in names}
-            if "multiplicity" not in found and self.table(h5, TEL_TRIGGER) is not None:
-                found["multiplicity"] = "tel_id"
-            return found
+        kinds = self.row_type_at(TRIGGER)
+        if kinds is None:
+            raise DataError(f"{self.path} has no table {TRIGGER}")
+        found = {"multiplicity": "tels_with_trigger", "event_type": "event_type", "time": "time"}
+        found = {name: column for name, column in found.items() if column in (kinds.names or ())}
+        if "multiplicity" not in found and self.row_type_at(TEL_TRIGGER) is not None:
+            found["multiplicity"] = "tel_id"
+        return found
 
     @cached_property
     def _calibration(self) -> bool:
@@ -189,11 +194,12 @@ class CtapipeFile(DL1File):
         return dict.fromkeys(self._trigger_columns, column)
 
     def _truth(self, keys: Callable[[], Ids], memory: Memory) -> dict[str, Column]:
-        if not self.simulated:
+        kinds = self.row_type_at(SHOWER)
+        if kinds is None:
             return {}
-        with self.open() as h5:
-            kinds = h5[SHOWER].dtype
-            names = [n for n in kinds.names if n.startswith("true_") and kinds[n].kind in "fiu" and not kinds[n].shape]
+        names = [
+            n for n in kinds.names or () if n.startswith("true_") and kinds[n].kind in "fiu" and not kinds[n].shape
+        ]
 
         def column(name: str) -> NDArray[Any]:
             with self.open() as h5:
@@ -249,11 +255,9 @@ class CtapipeFile(DL1File):
         found: dict[str, Column] = {}
         for folder, prefix in ((PARAMETERS, ""), (IMPACT, "true_")):
             paths = [f"{folder}/{p.table.layout.path.rpartition('/')[2]}" for p in pieces]
-            with self.open() as h5:
-                tables = [self.table(h5, path) for path in paths]
-                if any(t is None for t in tables):
-                    continue
-                types = _types([t for t in tables if t is not None])
+            types = [t for t in map(self.row_type_at, paths) if t is not None]
+            if not types or len(types) < len(paths):
+                continue
             known = [t.names or () for t in types]
             names = [n for n in known[0] if n not in _IDS and all(n in k for k in known)]
             names = [n for n in names if all(t[n].shape == () and t[n].kind in "fiub" for t in types)]
@@ -277,7 +281,7 @@ class CtapipeFile(DL1File):
         with self.open() as h5:
             for piece, path in zip(pieces, paths, strict=True):
                 ids = piece.taken(self.ids(piece.table))
-                used = _IDS if "tel_id" in h5[path].dtype.names else _IDS[:2]
+                used = _IDS if "tel_id" in (row_type(h5[path]).names or ()) else _IDS[:2]
                 known = whole_numbers(h5[path], used)
                 where = label(h5[path])
                 check_unique(known, where)
@@ -299,16 +303,6 @@ def _counted(ids: Ids, of_telescopes: Ids) -> tuple[Ids, NDArray[np.int64]]:
     """Number of telescopes of each event: ctapipe 0.8 had no mask of them."""
     rows = match(of_telescopes, ids)
     return ids, np.bincount(rows[rows >= 0], minlength=len(ids))
-
-
-def _types(tables: Sequence[h5py.Dataset]) -> list[np.dtype[Any]]:
-    """The types of some tables, each once: to have numpy's costs more than to compare those of HDF5."""
-    stored: list[Any] = []
-    for table in tables:
-        kind = table.id.get_type()
-        if not any(kind == other for other in stored):
-            stored.append(kind)
-    return [kind.dtype for kind in stored]
 
 
 __all__ = ["IMAGES", "MODELS", "PARAMETERS", "SHOWER", "TRIGGER", "VERSION", "CtapipeFile"]

@@ -119,6 +119,7 @@ class DL1File(ABC):
         self.model = ""
         self.simulated = False
         self._places: dict[ImageTable, Places] = {}
+        self._row_types: dict[str, np.dtype[Any] | None] = {}
         self._memories: list[Memory] = []
         self._ids = self.memory()
 
@@ -167,6 +168,23 @@ class DL1File(ABC):
     def table(self, h5: h5py.File, path: str) -> h5py.Dataset | None:
         """A table, or None if there is nothing."""
         return find_table(h5, path)
+
+    def row_type_at(self, path: str) -> np.dtype[Any] | None:
+        """The type of a row of a table, looked up once; None if there is no table."""
+        if path not in self._row_types:
+            with self.open() as h5:
+                table = self.table(h5, path)
+                self._row_types[path] = None if table is None else row_type(table)
+        return self._row_types[path]
+
+    def prepare(self) -> None:  # noqa: B027 - not all formats need it
+        """Look up now, while the file is open, what `usable` and `columns` would open it again for.
+
+        Raises
+        ------
+        DataError
+            It is damaged.
+        """
 
     def ids(self, table: ImageTable) -> NDArray[np.int64]:
         """``obs_id``, ``event_id`` and ``tel_id`` of each image of a table, ``(n, 3)``."""
@@ -364,11 +382,9 @@ def check_unique(ids: Ids, where: str) -> None:
 
 def simulated_index(file: DL1File, path: str, obs_id: Callable[[], NDArray[np.int64]]) -> dict[str, Column]:
     """The column ``simulated_spectral_index``, if the table of runs tells it."""
-    with file.open() as h5:
-        table = file.table(h5, path)
-        if table is None or not {"obs_id", "spectral_index"} <= set(row_type(table).names or ()):
-            return {}
-        where = label(table)
+    kinds = file.row_type_at(path)
+    if kinds is None or not {"obs_id", "spectral_index"} <= set(kinds.names or ()):
+        return {}
 
     def read(name: str) -> NDArray[Any]:
         with file.open() as h5:
@@ -376,7 +392,7 @@ def simulated_index(file: DL1File, path: str, obs_id: Callable[[], NDArray[np.in
             values = read_numbers(h5[path], ["spectral_index"])["spectral_index"]
         known, first, number = np.unique(runs, return_index=True, return_inverse=True)
         if not np.array_equal(values, values[first][number], equal_nan=True):
-            raise DataError(f"{where}: an obs_id has several spectral indices")
+            raise DataError(f"{file.path}, table {path}: an obs_id has several spectral indices")
         return taken(values[first], match(obs_id()[:, None], known[:, None]))
 
     return {"simulated_spectral_index": read}

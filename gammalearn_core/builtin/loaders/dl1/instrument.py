@@ -19,6 +19,7 @@ from gammalearn_core.builtin.loaders.dl1.nodes import find_table
 from gammalearn_core.data.columns import label
 from gammalearn_core.data.columns import read_columns
 from gammalearn_core.data.columns import read_rows
+from gammalearn_core.data.columns import row_type
 from gammalearn_core.data.columns import text
 from gammalearn_core.data.geometry import CameraGeometry
 from gammalearn_core.errors import DataError
@@ -118,7 +119,7 @@ class _Table:
         self.where = label(node)
         self.attributes = node.attrs
         self.checked = bool(node.fletcher32)
-        self._columns = read_columns(node, [n for n in node.dtype.names if n in names])
+        self._columns = read_columns(node, [n for n in row_type(node).names or () if n in names])
 
     def __contains__(self, name: str) -> bool:
         return name in self._columns

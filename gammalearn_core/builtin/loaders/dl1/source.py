@@ -190,6 +190,7 @@ class DL1Source:
             try:
                 file = open_dl1(path, self._open_files)
                 check_telescopes(file)
+                file.prepare()
                 if on_corrupt == "skip":
                     check_events(file)
                 files.append(file)
