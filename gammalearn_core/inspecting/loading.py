@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gammalearn_core.builtin.loaders.dl1.choice import Camera
+from gammalearn_core.builtin.loaders.dl1.choice import check_telescopes
 from gammalearn_core.builtin.loaders.dl1.choice import find_cameras
 from gammalearn_core.builtin.loaders.dl1.ctapipe import PARAMETERS
 from gammalearn_core.builtin.loaders.dl1.formats import PIXEL_COLUMNS
@@ -93,6 +94,7 @@ def find_cameras_of(info: FileInfo, dl1: DL1File) -> list[Camera]:
     """Cameras as the loader calls them; names that stand for several are told."""
     cameras: list[Camera] = []
     with info.noting():
+        check_telescopes(dl1)
         cameras = find_cameras([dl1])
     names = [c.geometry.name for c in cameras]
     for name in dict.fromkeys(n for n in names if names.count(n) > 1):

@@ -271,6 +271,13 @@ def test_an_energy_of_zero_is_a_warning(copy_of: Copy) -> None:
     assert told(describe(path)) == [("warning", "1 event with a true_energy of 0 or less")]
 
 
+def test_a_telescope_that_the_layout_lacks_is_an_error_that_names_it(copy_of: Copy) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    change(path, LAYOUT, "tel_id", 2, 33)
+    what = f"table {IMAGES}/tel_003: the subarray's layout does not have telescope 3"
+    assert told(describe(path)) == [("error", what)]
+
+
 def test_geometries_that_share_a_name_are_a_warning_that_tells_them_apart(copy_of: Copy, open_dl1: Open) -> None:
     path = copy_of("gamma_diffuse_prod6_run10")
     change(path, LAYOUT, "camera_name", slice(None), b"Cam")
