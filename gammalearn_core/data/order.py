@@ -111,13 +111,14 @@ class Order:
             return
         groups = [self._group(epoch, number) for number in range(len(self._blocks_of))]
         labels = self._labels(epoch, groups)
-        done = np.bincount(labels[: start * self._size], minlength=len(groups))
+        before = labels[: start * self._size]
+        done = [int(np.count_nonzero(before == number)) for number in range(len(groups))]
         for step in range(start, len(self)):
             chosen = labels[step * self._size : (step + 1) * self._size]
             rows = np.full(len(chosen), -1, dtype=np.int64)
             for number, group in enumerate(groups):
                 here = np.flatnonzero(chosen == number)
-                rows[here] = group.take(int(done[number]), len(here), rank=rank, world=world)
+                rows[here] = group.take(done[number], len(here), rank=rank, world=world)
                 done[number] += len(here)
             rows = rows[rows >= 0]
             yield rows if self._rows is None else self._rows[rows]
@@ -129,9 +130,11 @@ class Order:
 
     def _labels(self, epoch: int, groups: Sequence[_Group]) -> NDArray[np.uint8]:
         """Group of each sample of the epoch."""
+        if len(groups) == 1:
+            # Zeros that are not written to take no memory.
+            return np.zeros(len(groups[0]), dtype=np.uint8)
         labels = np.repeat(np.arange(len(groups), dtype=np.uint8), [len(g) for g in groups])
-        if len(groups) > 1:
-            np.random.default_rng(derived_seed(self._seed, "groups", epoch)).shuffle(labels)
+        np.random.default_rng(derived_seed(self._seed, "groups", epoch)).shuffle(labels)
         return labels
 
 

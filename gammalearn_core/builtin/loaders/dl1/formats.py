@@ -69,7 +69,7 @@ class Piece:
 
     file: DL1File
     table: ImageTable
-    rows: NDArray[np.int64] | None
+    rows: NDArray[np.int32] | None
     """Rows in their order; None for all."""
 
     def __len__(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import partial
@@ -9,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
+from attrs import evolve
 from attrs import frozen
 from numpy.typing import NDArray
 
@@ -43,7 +45,10 @@ class ImageIndex:
         self._files = list(files)
         self.starts = np.concatenate([[0], np.cumsum([len(p) for p in pieces])]).astype(np.int64)
         """First image of each piece, and the number of images."""
-        self._rows = None if all(p.rows is None for p in pieces) else _all_rows(pieces)
+        self._rows: NDArray[np.int32] | None = None
+        if any(p.rows is not None for p in pieces):
+            self._rows = _all_rows(pieces)
+            self.pieces = [evolve(p, rows=rows) for p, rows in zip(pieces, self._parts_of(self._rows), strict=True)]
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -63,28 +68,36 @@ class ImageIndex:
         return np.repeat([numbers[p.file] for p in self.pieces], np.diff(self.starts))
 
     def _table_rows(self) -> NDArray[np.int64]:
-        return _all_rows(self.pieces)
+        return _all_rows(self.pieces).astype(np.int64)
+
+    def _parts_of(self, values: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+        """The part of each piece, in the same memory."""
+        return np.split(values, self.starts[1:-1])
 
     def locate(self, images: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Piece of each image, and its row in the table."""
         piece = np.searchsorted(self.starts, images, side="right") - 1
-        return piece, images - self.starts[piece] if self._rows is None else self._rows[images]
+        return piece, images - self.starts[piece] if self._rows is None else self._rows[images].astype(np.int64)
 
-    def blocks(self, table_starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    def blocks(self, table_starts: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
         """First image of each block of about 64, and the number of images.
 
         Parameters
         ----------
-        table_starts : array of int
+        table_starts : arrays of int, ascending
             Where what is decoded together begins, counting all rows of the tables.
         """
-        starts = table_starts
+        used = None
         if self._rows is not None:
             before = np.concatenate([[0], np.cumsum([p.table.layout.rows for p in self.pieces])[:-1]])
             used = self._rows + np.repeat(before, np.diff(self.starts))
-            starts = np.searchsorted(used, table_starts)
-        first_of_run = np.concatenate([[True], np.diff(starts[:-1] // _BLOCK) > 0]) if len(starts) > 1 else [True]
-        return np.unique(np.append(starts[:-1][first_of_run], len(self)))
+        found, last = [], -1
+        for begins in table_starts:
+            starts = begins if used is None else np.searchsorted(used, begins)
+            runs = starts // _BLOCK
+            found.append(starts[np.diff(runs, prepend=last) > 0])
+            last = int(runs[-1])
+        return np.unique(np.concatenate([*found, [len(self)]]))
 
 
 def by_event(images: EventTable) -> tuple[EventTable, NDArray[np.int64]]:
@@ -148,12 +161,12 @@ def _concatenated(parts: Sequence[_Part], name: str) -> NDArray[Any]:
     return np.concatenate([part.read(name) for part in parts])
 
 
-def _all_rows(pieces: Sequence[Piece]) -> NDArray[np.int64]:
+def _all_rows(pieces: Sequence[Piece]) -> NDArray[np.int32]:
     return np.concatenate([_rows(p) for p in pieces])
 
 
-def _rows(piece: Piece) -> NDArray[np.int64]:
-    return np.arange(len(piece), dtype=np.int64) if piece.rows is None else piece.rows
+def _rows(piece: Piece) -> NDArray[np.int32]:
+    return np.arange(len(piece), dtype=np.int32) if piece.rows is None else piece.rows
 
 
 __all__ = ["ImageIndex", "by_event", "event_blocks"]

@@ -74,9 +74,9 @@ def _lost(chosen: Mask, usable: Mask, rows: int) -> int:
     return int(np.count_nonzero(~usable & (np.ones(rows, dtype=bool) if chosen is None else chosen)))
 
 
-def _rows(masks: Sequence[Mask]) -> NDArray[np.int64] | None:
+def _rows(masks: Sequence[Mask]) -> NDArray[np.int32] | None:
     given = [m for m in masks if m is not None]
-    return np.flatnonzero(np.logical_and.reduce(given)) if given else None
+    return np.flatnonzero(np.logical_and.reduce(given)).astype(np.int32) if given else None
 
 
 def _undamaged(file: DL1File, table: ImageTable) -> Mask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -81,9 +82,9 @@ class ImageStore:
         """Share of the blocks that fit."""
         return len(self._used) / max(1, self._blocks.count)
 
-    def starts(self) -> NDArray[np.int64]:
-        """First image of each block, and the number of images, counting the rows of one table after the other."""
-        return self._blocks.starts
+    def starts(self) -> Iterator[NDArray[np.int64]]:
+        """First image of each block that begins in a table, counting the rows of one table after the other."""
+        return self._blocks.starts()
 
     def read(self, table: NDArray[np.int64], row: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Channels ``(n, channels, n_pixels)`` and ``(obs_id, event_id)`` ``(n, 2)`` of rows of tables, by number.
@@ -189,25 +190,31 @@ class _Blocks:
         layouts = [t.table.layout for t in tables]
         self.rows = max((min(how.chunk, how.rows) for how in layouts), default=1)
         first, offset = np.zeros(len(tables), dtype=np.int64), np.zeros(len(tables), dtype=np.int64)
-        starts: list[NDArray[np.int64]] = []
-        count = 0
-        rows_before, filled, previous = 0, 0, None
+        self._begins = np.ones(len(tables), dtype=bool)
+        count, filled, previous = 0, 0, None
         for number, (stored, how) in enumerate(zip(tables, layouts, strict=True)):
             fits = how.chunks == 1 and previous is stored.file and filled > 0 and filled + how.rows <= self.rows
+            self._begins[number] = not fits
             if not fits:
-                starts.append(np.arange(rows_before, rows_before + how.rows, how.chunk))
                 count += how.chunks
                 filled = 0
             first[number] = count - how.chunks
             offset[number] = filled
             filled = filled + how.rows if how.chunks == 1 else self.rows
             previous = stored.file
-            rows_before += how.rows
         self.count = count
-        self.starts = np.concatenate([*starts, [rows_before]]).astype(np.int64)
         self._first, self._offset = first, offset
         self._chunk = np.array([how.chunk for how in layouts], dtype=np.int64)
         self._chunks = np.array([how.chunks for how in layouts], dtype=np.int64)
+        self._rows = [how.rows for how in layouts]
+
+    def starts(self) -> Iterator[NDArray[np.int64]]:
+        """First row of each block that begins in a table, counting the rows of one table after the other."""
+        before = 0
+        for rows, chunk, begins in zip(self._rows, self._chunk.tolist(), self._begins, strict=True):
+            if begins:
+                yield np.arange(before, before + rows, chunk, dtype=np.int64)
+            before += rows
 
     def locate(self, table: NDArray[np.int64], row: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Block of each row of a table, and its place there."""
