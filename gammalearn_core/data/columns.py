@@ -207,10 +207,11 @@ def column_facts(dataset: h5py.Dataset, name: str) -> dict[str, Any]:
 
 def _facts_of(dataset: h5py.Dataset, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     try:
-        attributes, columns = dataset.attrs, row_type(dataset).names or ()
+        attributes, kinds = dataset.attrs, row_type(dataset)
         known = set(attributes)
-        numbered = any(_NUMBERED.fullmatch(n) for n in known)
-        return {n: _facts(attributes, known, columns if numbered else (), n) for n in names}
+        columns = kinds.names or () if any(_NUMBERED.fullmatch(n) for n in known) else ()
+        # Texts have no unit and are not transformed.
+        return {n: {} if kinds[n].kind == "S" else _facts(attributes, known, columns, n) for n in names}
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{label(dataset)}: its attributes are damaged ({error})") from error
 

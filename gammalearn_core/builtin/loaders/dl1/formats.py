@@ -167,14 +167,15 @@ class DL1File(ABC):
 
     def table(self, h5: h5py.File, path: str) -> h5py.Dataset | None:
         """A table, or None if there is nothing."""
-        return find_table(h5, path)
+        found = find_table(h5, path)
+        self._row_types[path] = None if found is None else row_type(found)
+        return found
 
     def row_type_at(self, path: str) -> np.dtype[Any] | None:
         """The type of a row of a table, looked up once; None if there is no table."""
         if path not in self._row_types:
             with self.open() as h5:
-                table = self.table(h5, path)
-                self._row_types[path] = None if table is None else row_type(table)
+                self.table(h5, path)
         return self._row_types[path]
 
     def prepare(self) -> None:  # noqa: B027 - not all formats need it

@@ -116,10 +116,15 @@ class _Table:
         if node is None:
             raise DataError(f"{file.filename} has no table {path}, so the instrument is unknown")
         self.path = path
-        self.where = label(node)
+        self._node = node
         self.attributes = node.attrs
         self.checked = bool(node.fletcher32)
         self._columns = read_columns(node, [n for n in row_type(node).names or () if n in names])
+
+    @property
+    def where(self) -> str:
+        """File and table, for messages."""
+        return label(self._node)
 
     def __contains__(self, name: str) -> bool:
         return name in self._columns
