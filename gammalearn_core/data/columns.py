@@ -66,11 +66,11 @@ def label(dataset: h5py.Dataset) -> str:
 
 def row_type(table: h5py.Dataset) -> np.dtype[Any]:
     """The type of a row, made once for all tables that have the same: h5py takes long to make one of many columns."""
-    return _row_type(table.id.get_type().encode())
+    return _type(table.id.get_type().encode())
 
 
 @lru_cache(maxsize=1024)
-def _row_type(encoded: bytes) -> np.dtype[Any]:
+def _type(encoded: bytes) -> np.dtype[Any]:
     found: np.dtype[Any] = h5py.h5t.decode(encoded).dtype
     return found
 
@@ -228,36 +228,47 @@ def column_facts(dataset: h5py.Dataset, name: str) -> dict[str, Any]:
 
 def _facts_of(dataset: h5py.Dataset, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     try:
-        attributes, kinds = dataset.attrs, row_type(dataset)
-        known = set(attributes)
+        kinds, known = row_type(dataset), set(dataset.attrs)
         columns = kinds.names or () if any(_NUMBERED.fullmatch(n) for n in known) else ()
         # Texts have no unit and are not transformed.
-        return {n: {} if kinds[n].kind == "S" else _facts(attributes, known, columns, n) for n in names}
+        return {n: {} if kinds[n].kind == "S" else _facts(dataset, known, columns, n) for n in names}
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{label(dataset)}: its attributes are damaged ({error})") from error
 
 
-def _facts(attributes: Any, known: set[str], columns: tuple[str, ...], name: str) -> dict[str, Any]:
+def _facts(dataset: h5py.Dataset, known: set[str], columns: tuple[str, ...], name: str) -> dict[str, Any]:
     prefixes = [f"{name}_"]
     if columns:
-        prefixes.append(f"CTAFIELD_{_position(attributes, known, columns, name)}_")
-    found = {key: text(attributes[p + key]) for p in prefixes for key in FACTS if p + key in known}
+        prefixes.append(f"CTAFIELD_{_position(dataset, known, columns, name)}_")
+    found = {key: _attribute(dataset, p + key) for p in prefixes for key in FACTS if p + key in known}
     for key, value in found.items():
         if not isinstance(value, (str, int, float, np.number, np.bool_, h5py.Empty)):
             raise ValueError(f"{key} of the column {name!r} is {str(value)[:40]!r}")
     return {key: value for key, value in found.items() if not isinstance(value, h5py.Empty)}
 
 
-def _position(attributes: Any, known: set[str], columns: tuple[str, ...], name: str) -> int:
+def _attribute(dataset: h5py.Dataset, name: str) -> Any:
+    """An attribute as h5py gives it, which takes twice as long to make its type each time; bytes as text."""
+    found = h5py.h5a.open(dataset.id, name.encode())
+    stored = found.get_type()
+    kinds = _type(stored.encode())
+    if kinds.hasobject or found.get_space().get_simple_extent_type() != h5py.h5s.SCALAR:
+        return text(dataset.attrs[name])
+    value = np.empty((), kinds)
+    found.read(value, stored)
+    return text(value[()])
+
+
+def _position(dataset: h5py.Dataset, known: set[str], columns: tuple[str, ...], name: str) -> int:
     def called(number: int) -> str:
         attribute = f"CTAFIELD_{number}_NAME"
-        return str(text(attributes[attribute])) if attribute in known else ""
+        return str(_attribute(dataset, attribute)) if attribute in known else ""
 
     position = columns.index(name)
     field = f"FIELD_{position}_NAME"
-    if field in known and text(attributes[field]) != name:
+    if field in known and _attribute(dataset, field) != name:
         # Columns were taken out, and their attributes left.
-        fields = (n for n in known if re.fullmatch(r"FIELD_\d+_NAME", n) and text(attributes[n]) == name)
+        fields = (n for n in known if re.fullmatch(r"FIELD_\d+_NAME", n) and _attribute(dataset, n) == name)
         return next((int(n.split("_")[1]) for n in fields), -1)
     # Some attributes leave out the prefix that the column has.
     if called(position) in ("", name) or name.endswith(f"_{called(position)}"):
