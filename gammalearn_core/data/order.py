@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+_STRETCH = 2**16
+"""Samples among which the kinds of particles are shuffled."""
 LANES = 8
 """Number of lanes of a group, if there is memory for as many. Ranks share them, so that each reads its own blocks."""
 
@@ -110,11 +112,10 @@ class Order:
             yield from (part[rank::world] for part in parts)
             return
         groups = [self._group(epoch, number) for number in range(len(self._blocks_of))]
-        labels = self._labels(epoch, groups)
-        before = labels[: start * self._size]
-        done = [int(np.count_nonzero(before == number)) for number in range(len(groups))]
+        mixture = _Mixture([len(g) for g in groups], seed=derived_seed(self._seed, "groups", epoch))
+        done = mixture.before(start * self._size).tolist()
         for step in range(start, len(self)):
-            chosen = labels[step * self._size : (step + 1) * self._size]
+            chosen = mixture.groups(step * self._size, (step + 1) * self._size)
             rows = np.full(len(chosen), -1, dtype=np.int64)
             for number, group in enumerate(groups):
                 here = np.flatnonzero(chosen == number)
@@ -128,14 +129,58 @@ class Order:
         blocks = np.random.default_rng(seed).permutation(self._blocks_of[number])
         return _Group(self._start[blocks], self._length[blocks], lanes=self._lanes, window=self._window, seed=seed)
 
-    def _labels(self, epoch: int, groups: Sequence[_Group]) -> NDArray[np.uint8]:
-        """Group of each sample of the epoch."""
-        if len(groups) == 1:
-            # Zeros that are not written to take no memory.
-            return np.zeros(len(groups[0]), dtype=np.uint8)
-        labels = np.repeat(np.arange(len(groups), dtype=np.uint8), [len(g) for g in groups])
-        np.random.default_rng(derived_seed(self._seed, "groups", epoch)).shuffle(labels)
-        return labels
+
+class _Mixture:
+    """Which group each sample of an epoch is of: as many of each as it has.
+
+    Samples are shuffled in stretches, each when it is asked for, so that an epoch of any length begins at once. Each
+    stretch has its share of each group.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Samples of each group.
+    seed : int
+    """
+
+    def __init__(self, sizes: Sequence[int], *, seed: int) -> None:
+        self._sizes = np.array(sizes, dtype=np.int64)
+        self._count = int(self._sizes.sum())
+        self._seed = seed
+        self._latest: tuple[int, NDArray[np.uint8]] = -1, np.empty(0, dtype=np.uint8)
+
+    def before(self, place: int) -> NDArray[np.int64]:
+        """Samples of each group before this one."""
+        stretch, rest = divmod(min(place, self._count), _STRETCH)
+        within = np.bincount(self._stretch(stretch)[:rest], minlength=len(self._sizes))
+        return self._share(stretch * _STRETCH) + within
+
+    def groups(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """The group of each of these samples; fewer at the end of the epoch."""
+        places = np.arange(start, min(stop, self._count))
+        found = np.empty(len(places), dtype=np.uint8)
+        for stretch in np.unique(places // _STRETCH).tolist():
+            here = places // _STRETCH == stretch
+            found[here] = self._stretch(stretch)[places[here] % _STRETCH]
+        return found
+
+    def _stretch(self, number: int) -> NDArray[np.uint8]:
+        """Groups of the samples of a stretch. The latest is kept."""
+        if self._latest[0] != number:
+            start, stop = (min(n * _STRETCH, self._count) for n in (number, number + 1))
+            counts = self._share(stop) - self._share(start)
+            labels = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
+            seed = derived_seed(self._seed, number) if number else self._seed
+            np.random.default_rng(seed).shuffle(labels)
+            self._latest = number, labels
+        return self._latest[1]
+
+    def _share(self, place: int) -> NDArray[np.int64]:
+        """Samples of each group before a stretch: in proportion; the largest takes what is left by rounding."""
+        found: NDArray[np.int64] = self._sizes * place // max(1, self._count)
+        if len(found):
+            found[np.argmax(self._sizes)] += place - found.sum()
+        return found
 
 
 class _Group:

@@ -138,6 +138,31 @@ def test_the_kinds_are_mixed_as_chance_has_it() -> None:
     assert np.std(counts) / np.sqrt(share * (1 - share) / 64) == pytest.approx(1, abs=0.1)
 
 
+LONG = 200_000
+
+
+def long() -> Order:
+    """Three kinds, one of them rare, in an epoch of several of the stretches in which kinds are shuffled."""
+    blocks = np.append(np.arange(0, LONG, 50), LONG)
+    kinds = np.where(np.arange(len(blocks) - 1) % 1000 == 7, 2, np.arange(len(blocks) - 1) % 3 == 0)
+    return Order(None, blocks, kinds, capacity=20_000, size=1000, seed=5)
+
+
+def test_every_row_of_a_long_epoch_comes_once_and_its_kinds_are_mixed_throughout() -> None:
+    steps = list(long().steps(2))
+    np.testing.assert_array_equal(np.sort(np.concatenate(steps)), np.arange(LONG))
+    shares = [np.mean(step // 50 % 3 == 0) for step in steps]
+    assert np.abs(np.array(shares) - 1 / 3).max() < 5 * np.sqrt(2 / 9 / 1000)
+    rare = np.flatnonzero(np.concatenate(steps) // 50 % 1000 == 7)
+    assert np.bincount(rare * 4 // LONG).min() > 0
+
+
+@pytest.mark.parametrize("start", [1, 65, 66, 131, 199])
+def test_a_long_epoch_goes_on_at_any_step(start: int) -> None:
+    for one, other in zip(list(long().steps(1))[start:], long().steps(1, start), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("capacity", [3000, 50_000])
 def test_all_rows_need_not_be_listed(capacity: int) -> None:
     blocks = np.arange(0, 50_001, 50)
