@@ -27,7 +27,7 @@ from gammalearn_core.data.table import EventTable
 
 FILES = 32
 SMALL_FILES = 48, 96, 192
-"""Of small files: fewer than the loader keeps open, and more, whose caches HDF5 does not have."""
+"""Of small files: all of these are more than HDF5 has open at once."""
 STEPS = 300
 SIZE = 256
 SMALL = 300

@@ -17,8 +17,8 @@ from gammalearn_core.builtin.loaders.dl1.places import RawFiles
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import GammalearnError
 
-_LIMIT = 16
-"""Files open at once. Each takes about a megabyte, and a production has more than a process may open."""
+_LIMIT = 8
+"""Files open at once. Each takes one or two megabytes, and a production has more than a process may open."""
 
 
 class OpenFiles:
