@@ -46,6 +46,8 @@ Column = Callable[[str], NDArray[Any]]
 """What reads the column of a name; files have dozens of columns each, and share a function among them."""
 CALIBRATION = tuple(range(16))
 """``event_type`` of flat fields, pedestals and other calibration events (ctapipe's ``EventType``)."""
+_LARGEST = 2**63 - 1
+"""Whole number that ids can be."""
 PIXEL_COLUMNS = ("image", "peak_time", "image_mask")
 
 
@@ -308,7 +310,15 @@ def whole_numbers(dataset: h5py.Dataset, names: Sequence[str]) -> NDArray[np.int
     for name, values in columns.items():
         if values.ndim != 1 or values.dtype.kind not in "iu":
             raise DataError(f"{label(dataset)}, column {name!r}: {dataset.dtype[name]} is not one whole number a row")
-    return np.column_stack([columns[n] for n in names]).astype(np.int64)
+    return _side_by_side({n: columns[n] for n in names}, label(dataset))
+
+
+def _side_by_side(columns: Mapping[str, NDArray[Any]], where: str) -> NDArray[np.int64]:
+    """Columns made one array: each is converted for itself, since numpy makes floats of u8 beside i8."""
+    for name, values in columns.items():
+        if values.dtype.kind == "u" and values.itemsize == 8 and len(values) and values.max() > _LARGEST:
+            raise DataError(f"{where}, column {name!r}: {values.max()} is too large, {_LARGEST} is the limit")
+    return np.column_stack([values.astype(np.int64) for values in columns.values()])
 
 
 def multiplicity(trigger: h5py.Dataset) -> NDArray[np.int64]:
@@ -411,12 +421,13 @@ def ids_of_rows(rows: NDArray[Any], table: ImageTable) -> Ids:
     Raises
     ------
     DataError
-        They are of another telescope.
+        They are of another telescope, or too large.
     """
     if "tel_id" in (rows.dtype.names or ()):
         check_telescope(rows["tel_id"], table, table.layout.where)
     tel_id = np.full(len(rows), table.tel_id) if table.tel_id is not None else rows["tel_id"]
-    return np.column_stack([rows["obs_id"], rows["event_id"], tel_id]).astype(np.int64)
+    ids = {"obs_id": rows["obs_id"], "event_id": rows["event_id"], "tel_id": tel_id}
+    return _side_by_side(ids, table.layout.where)
 
 
 __all__ = [

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
 from gammalearn_core.builtin.loaders.dl1.formats import ImageTable
-from gammalearn_core.builtin.loaders.dl1.formats import check_telescope
+from gammalearn_core.builtin.loaders.dl1.formats import ids_of_rows
 
 CHANNELS = ("image", "peak_time", "image_mask", "valid")
 """What the channels of an image can be; ``valid`` is 1 where a pixel has a finite value."""
@@ -148,12 +148,9 @@ class ImageStore:
         for number, chunk in self._blocks.parts(block):
             file, table = self._tables[number].file, self._tables[number].table
             rows = file.chunk(table, chunk)()
-            if "tel_id" in (rows.dtype.names or ()):
-                check_telescope(rows["tel_id"], table, table.layout.where)
             pixels = self._pixels[slot, place : place + len(rows)]
             broken = self._decoded(rows, table, pixels)
-            ids = self._ids[slot, place : place + len(rows)]
-            ids[:, 0], ids[:, 1] = rows["obs_id"], rows["event_id"]
+            self._ids[slot, place : place + len(rows)] = ids_of_rows(rows, table)[:, :2]
             if first:
                 counts = self.counts.setdefault(file, Counts())
                 counts.broken += broken
