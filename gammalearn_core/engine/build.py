@@ -32,6 +32,7 @@ from gammalearn_core.plugin.names import suggest
 from gammalearn_core.plugin.records import Target
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.results.dl2.tables import algorithm_name
+from gammalearn_core.settings.check import OWN_PIXELS
 from gammalearn_core.settings.experiment import Experiment
 from gammalearn_core.settings.ref import Ref
 
@@ -235,9 +236,9 @@ class _Builder:
         where, lattice = f"network {part.ref.label}", part.fact("lattice") if whole else "any"
         for key, camera in inputs.cameras.items():
             kind = camera.geometry.kind if camera.on_pixels else "grid"
-            if lattice == "hexagonal" and kind != "hexagonal":
-                what = f"wants hexagonal pixels, but those of {key} are {'on a ' if kind == 'grid' else ''}{kind}"
-                self.problems.append(Problem(where, what))
+            if (lattice == "hexagonal" and kind != "hexagonal") or (lattice == "pixels" and kind == "grid"):
+                are = "on a grid" if kind == "grid" else kind
+                self.problems.append(Problem(where, f"wants {OWN_PIXELS[lattice]}, but those of {key} are {are}"))
             elif lattice == "grid" and kind != "grid":
                 hint = "add transforms=[ref('core.to_square')]"
                 self.problems.append(Problem(where, f"wants images on a grid, but {key} has {kind} pixels", hint))

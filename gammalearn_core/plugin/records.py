@@ -147,8 +147,10 @@ class Network(Component):
 
     kind: ClassVar[str] = "network"
 
-    lattice: Literal["hexagonal", "grid", "any"] = field(default="any", validator=_one_of("hexagonal", "grid", "any"))
-    """The pixels it wants: those of a hexagonal camera, a regular grid, or any."""
+    lattice: Literal["hexagonal", "pixels", "grid", "any"] = field(
+        default="any", validator=_one_of("hexagonal", "pixels", "grid", "any")
+    )
+    """The pixels it wants: those of a hexagonal camera, those of a camera of any kind, a regular grid, or any."""
     stereo: bool = False
     """Whether ``forward`` takes a whole `Batch` of subarray events."""
     takes: tuple[str, ...] = field(default=(), converter=_tuple)

@@ -31,6 +31,8 @@ from gammalearn_core.settings.ref import Ref
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _PARTS = {"filters": "filter", "weights": "weight", "losses": "loss"}
 """What belongs into a setting; into the others what they are called."""
+OWN_PIXELS = {"hexagonal": "hexagonal pixels", "pixels": "the camera's own pixels"}
+"""What networks want that take images before any mapping, by the `lattice` of their record."""
 
 
 def slots(experiment: Experiment) -> Iterator[tuple[str, str, Ref]]:
@@ -202,10 +204,9 @@ def _facts(experiment: Experiment, records: dict[str, Component]) -> Iterator[Pr
     grid = next((w for w, r in records.items() if isinstance(r, Transform) and r.gives == "grid"), None)
     if isinstance(network, Network):
         label = experiment.network.label
-        if network.lattice == "hexagonal" and grid is not None:
-            yield Problem(
-                "network", f"{label} wants hexagonal pixels, but {grid} maps them to a grid", f"remove {grid}"
-            )
+        if network.lattice in OWN_PIXELS and grid is not None:
+            what = f"{label} wants {OWN_PIXELS[network.lattice]}, but {grid} maps them to a grid"
+            yield Problem("network", what, f"remove {grid}")
         yield from _levels(experiment, records, network)
     for task in experiment.tasks:
         target = records.get(f"targets[{task!r}]")
@@ -259,4 +260,4 @@ def _article(part: str) -> str:
     return f"an {part}" if part[0] in "aeiou" else f"a {part}"
 
 
-__all__ = ["check", "check_paths", "resolve_paths", "slots"]
+__all__ = ["OWN_PIXELS", "check", "check_paths", "resolve_paths", "slots"]

@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from runs import TESTS
 from runs import read
 from runs import record
 from runs import run
 from runs import run_folders
 from runs import write_settings
+
+from gammalearn_core.cli import main
 
 
 def test_a_plugin_in_the_settings_file_is_used_by_its_id(tmp_path: Path) -> None:
@@ -38,6 +41,50 @@ class Linear(nn.Module):
     assert run(settings) == 0
     experiment = read(run_folders(settings)[0] / "experiment.json")
     assert experiment["network"]["component"] == "local.linear"
+
+
+HEAD_ON_PIXELS = """
+from gammalearn_core import Network
+from torch import nn
+
+
+@hookimpl
+def gammalearn_networks():
+    yield Network(name="linear", target=f"{__name__}:Linear", summary="One linear map", lattice="LATTICE")
+
+
+class Linear(nn.Module):
+    def __init__(self, *, inputs, outputs):
+        super().__init__()
+
+
+class Fold:
+    def __init__(self, *, inputs):
+        self.outputs = inputs.with_cameras({key: {"shape": (2, 3)} for key in inputs.cameras})
+"""
+
+
+@pytest.mark.parametrize(
+    ("lattice", "camera", "transforms", "told"),
+    [
+        ("hexagonal", "ASTRICam", "[]", "wants hexagonal pixels, but those of ASTRICam are square"),
+        ("hexagonal", "FlashCam", "[ref(Fold)]", "wants hexagonal pixels, but those of FlashCam are on a grid"),
+        ("pixels", "FlashCam", "[ref(Fold)]", "wants the camera's own pixels, but those of FlashCam are on a grid"),
+        ("pixels", "ASTRICam", "[]", ""),
+        ("pixels", "FlashCam", "[]", ""),
+    ],
+)  # fmt: skip
+def test_a_network_has_the_pixels_that_its_record_wants(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lattice: str, camera: str, transforms: str, told: str
+) -> None:
+    data = f"ref('core.dl1', paths={str(TESTS / 'gamma_prod3_large_trunc.dl1.h5')!r}, cameras={camera!r})"
+    head = HEAD_ON_PIXELS.replace("LATTICE", lattice)
+    losses = "{'energy': ref('core.l1')}"
+    settings = write_settings(
+        tmp_path, head, data=data, network="ref('local.linear')", transforms=transforms, losses=losses
+    )
+    assert main(["check", str(settings), "--build"]) == (2 if told else 0)
+    assert told in capsys.readouterr().err
 
 
 def test_a_change_in_a_component_of_the_settings_file_starts_another_run(tmp_path: Path) -> None:

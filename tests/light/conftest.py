@@ -35,6 +35,7 @@ EXTRA = """
 @hookimpl
 def gammalearn_networks():
     yield Network(name="hexagonal", target="a:B", summary="Wants hexagonal pixels", lattice="hexagonal")
+    yield Network(name="pixels", target="a:B", summary="Wants pixels of any camera", lattice="pixels")
     yield Network(name="stereo", target="a:B", summary="Wants whole events", stereo=True)
 
 @hookimpl

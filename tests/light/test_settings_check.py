@@ -110,14 +110,16 @@ def test_a_loss_is_compared_with_the_target_that_the_settings_choose(problems: C
     assert problems(losses=losses, targets={"energy": ref("core.particle")}) == []
 
 
-def test_a_hexagonal_network_behind_a_map_to_a_grid_is_reported(extra: Check) -> None:
-    (found,) = extra(network=ref("extra.hexagonal"), transforms=[ref("core.log_charge"), ref("core.to_square")])
-    assert found.what == "extra.hexagonal wants hexagonal pixels, but transforms[1] maps them to a grid"
+@pytest.mark.parametrize(("name", "wants"), [("hexagonal", "hexagonal pixels"), ("pixels", "the camera's own pixels")])
+def test_a_network_on_pixels_behind_a_map_to_a_grid_is_reported(extra: Check, name: str, wants: str) -> None:
+    (found,) = extra(network=ref(f"extra.{name}"), transforms=[ref("core.log_charge"), ref("core.to_square")])
+    assert found.what == f"extra.{name} wants {wants}, but transforms[1] maps them to a grid"
     assert found.hint == "remove transforms[1]"
 
 
-def test_a_hexagonal_network_without_such_a_map_is_fine(extra: Check) -> None:
-    assert extra(network=ref("extra.hexagonal"), transforms=[ref("core.log_charge")]) == []
+@pytest.mark.parametrize("name", ["hexagonal", "pixels"])
+def test_a_network_on_pixels_without_such_a_map_is_fine(extra: Check, name: str) -> None:
+    assert extra(network=ref(f"extra.{name}"), transforms=[ref("core.log_charge")]) == []
 
 
 def test_a_stereo_network_on_telescope_data_is_reported(extra: Check) -> None:
