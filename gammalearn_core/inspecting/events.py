@@ -14,6 +14,7 @@ from gammalearn_core.builtin.loaders.dl1 import lstchain
 from gammalearn_core.builtin.loaders.dl1.formats import CALIBRATION
 from gammalearn_core.builtin.loaders.dl1.formats import event_ids
 from gammalearn_core.builtin.loaders.dl1.formats import taken
+from gammalearn_core.builtin.loaders.dl1.nodes import find_table
 from gammalearn_core.builtin.targets.particle import IDS
 from gammalearn_core.data.columns import match
 from gammalearn_core.data.columns import read_column
@@ -106,7 +107,7 @@ def _check_truth(info: FileInfo, found: Events, known: NDArray[np.bool_]) -> Non
 
 
 def _of_ctapipe(info: FileInfo, h5: h5py.File) -> Events | None:
-    trigger, shower = (_table(h5, path) for path in (ctapipe.TRIGGER, ctapipe.SHOWER))
+    trigger, shower = (find_table(h5, path) for path in (ctapipe.TRIGGER, ctapipe.SHOWER))
     info.simulated = shower is not None
     if trigger is None:
         return None
@@ -176,14 +177,9 @@ def _of_lstchain(h5: h5py.File) -> Events | None:
     return Events(ids=ids, calibration=np.zeros(len(ids), dtype=bool), truth=truth)
 
 
-def _table(h5: h5py.File, path: str) -> h5py.Dataset | None:
-    node = h5.get(path)
-    return node if isinstance(node, h5py.Dataset) and node.dtype.names is not None else None
-
-
 def _tables(h5: h5py.File, folder: str) -> Iterator[h5py.Dataset]:
     for name in sorted(h5.get(folder, {})):
-        table = _table(h5, f"{folder}/{name}")
+        table = find_table(h5, f"{folder}/{name}")
         if table is not None and len(table):
             yield table
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import h5py
 
+from gammalearn_core.builtin.loaders.dl1.nodes import check_stored
+from gammalearn_core.errors import DataError
 from gammalearn_core.inspecting.records import FileInfo
 from gammalearn_core.inspecting.records import Storage
 
@@ -61,10 +63,20 @@ def _members(info: FileInfo, group: h5py.Group) -> Iterator[h5py.Group | h5py.Da
 
 def _readable(info: FileInfo, dataset: h5py.Dataset) -> bool:
     try:
-        return dataset.dtype is not None
+        _ = dataset.dtype
+        check_stored(dataset)
+    except DataError as error:
+        # Arrays are never read by the loader.
+        tell = info.warn if dataset.dtype.names is None else info.error
+        tell(str(error))
+        return False
+    except (RuntimeError, OSError) as error:
+        info.error(f"damaged: {error}", table=dataset.name)
+        return False
     except (TypeError, ValueError) as error:
         info.warn(f"is of a type that is not read here ({error}), so damage in it goes unseen", table=dataset.name)
         return False
+    return True
 
 
 def describe_storage(datasets: Iterable[h5py.Dataset]) -> Storage:

@@ -349,3 +349,54 @@ def test_links_are_not_followed_to_other_files_or_in_circles(copy_of: Copy, tmp_
         h5["/dl1/far"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/table")
     info = describe(path, everything=True)
     assert (info.problems, info.storage) == ([], tables)
+
+
+@pytest.mark.parametrize(
+    ("shape", "how", "what"),
+    [
+        ((2**40, 3), {"chunks": (64, 2)}, "it is 1099511627776 rows long, but has data for 0 at most"),
+        ((2**40,), {"chunks": (64,)}, "it is 1099511627776 rows long, but has data for 0 at most"),
+        ((2**40, 2, 2), {}, "it is 1099511627776 rows long, but has data for 0 at most"),
+        ((2**10, 2**10, 2**10), {"chunks": (2**9, 2**10, 2**10), "compression": "gzip"}, "it has chunks of 4.3 GB"),
+    ],
+)
+def test_an_array_without_its_data_is_told_and_not_read(
+    copy_of: Copy, shape: tuple[int, ...], how: dict[str, Any], what: str
+) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as h5:
+        h5.create_dataset("/more/array", shape, "f8", **how)
+    info = describe(path, everything=True)
+    assert ("warning", f"table /more/array is damaged: {what}") in told(info)
+    assert info.usable
+    assert info.images == 10
+
+
+def test_an_array_in_another_file_is_told_and_not_read(copy_of: Copy) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as h5:
+        h5.create_dataset("/more/array", (5, 2), "f8", external=[("/dev/zero", 0, 80)])
+    what = "table /more/array has its data in another file; copy them into this one"
+    assert ("warning", what) in told(describe(path, everything=True))
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks"),
+    [((), None), ((0,), None), ((5, 0), None), ((7, 5), None), ((7,), (2,)), ((7, 5), (2, 2)), ((7, 5, 3), (4, 2, 2))],
+)
+def test_arrays_with_all_their_data_are_no_problem(
+    copy_of: Copy, shape: tuple[int, ...], chunks: tuple[int, ...] | None
+) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    before = told(describe(path))
+    with h5py.File(path, "r+") as h5:
+        h5.create_dataset("/more/array", data=np.ones(shape), chunks=chunks)
+    assert told(describe(path)) == before
+
+
+def test_a_table_without_its_data_is_an_error_that_is_told_once(copy_of: Copy) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    with h5py.File(path, "r+") as h5:
+        h5[SHOWER].resize((2**40,))
+    errors = [what for severity, what in told(describe(path, everything=True)) if severity == "error"]
+    assert errors == [f"table {SHOWER} is damaged: it is {2**40} rows long, but has data for 780 at most"]

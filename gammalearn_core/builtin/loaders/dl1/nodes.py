@@ -5,6 +5,8 @@ h5py's ``get`` gives None for what is damaged as for what is not there, and foll
 
 from __future__ import annotations
 
+import math
+
 import h5py
 
 from gammalearn_core.data.columns import label
@@ -69,7 +71,7 @@ def find_table(file: h5py.File, path: str) -> h5py.Dataset | None:
             raise DataError(f"{file.filename}: {path} is not a table")
         if node.ndim != 1:
             raise DataError(f"{label(node)} has {node.ndim} dimensions instead of one")
-        _check_stored(node)
+        check_stored(node)
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise DataError(f"{label(node)} is damaged ({error})") from error
     return node
@@ -103,16 +105,31 @@ def _beyond(file: h5py.File, folder: str, target: str, rest: list[str], depth: i
     return found
 
 
-def _check_stored(table: h5py.Dataset) -> None:
-    """Refuse a table of whose rows the file does not have the data: reading it would take any time and memory."""
-    size, created = table.id.get_type().get_size(), table.id.get_create_plist()
+def check_stored(dataset: h5py.Dataset) -> None:
+    """Refuse a table or array of whose rows the file does not have the data: reading it would take any time and memory.
+
+    Raises
+    ------
+    DataError
+        It has less data than rows, or they are in another file, or in chunks that are too large.
+    """
+    size, created = dataset.id.get_type().get_size(), dataset.id.get_create_plist()
     if created.get_layout() == h5py.h5d.VIRTUAL or created.get_external_count():
-        raise DataError(f"{label(table)} has its data in another file; copy them into this one")
-    if table.chunks and table.chunks[0] * size > _LARGEST:
-        raise DataError(f"{label(table)} is damaged: it has chunks of {table.chunks[0] * size / 1e9:.1f} GB")
-    stored = table.id.get_num_chunks() * table.chunks[0] if table.chunks else table.id.get_storage_size() // size
-    if stored < len(table):
-        raise DataError(f"{label(table)} is damaged: it is {len(table)} rows long, but has data for {stored} at most")
+        raise DataError(f"{label(dataset)} has its data in another file; copy them into this one")
+    if not dataset.size:
+        return
+    row = size * math.prod(dataset.shape[1:])
+    if not dataset.chunks:
+        stored = dataset.id.get_storage_size() // row
+    else:
+        if math.prod(dataset.chunks) * size > _LARGEST:
+            largest = math.prod(dataset.chunks) * size / 1e9
+            raise DataError(f"{label(dataset)} is damaged: it has chunks of {largest:.1f} GB")
+        abreast = math.prod(-(-n // c) for n, c in zip(dataset.shape[1:], dataset.chunks[1:], strict=True))
+        stored = dataset.id.get_num_chunks() // abreast * dataset.chunks[0]
+    rows = dataset.shape[0] if dataset.shape else 1
+    if stored < rows:
+        raise DataError(f"{label(dataset)} is damaged: it is {rows} rows long, but has data for {stored} at most")
 
 
-__all__ = ["find", "find_table", "names_in"]
+__all__ = ["check_stored", "find", "find_table", "names_in"]
