@@ -35,6 +35,8 @@ from gammalearn_core.builtin.loaders.dl1.formats import taken
 from gammalearn_core.builtin.loaders.dl1.formats import whole_numbers
 from gammalearn_core.builtin.loaders.dl1.hdf5 import OpenFiles
 from gammalearn_core.builtin.loaders.dl1.instrument import read_telescopes
+from gammalearn_core.builtin.loaders.dl1.nodes import find
+from gammalearn_core.builtin.loaders.dl1.nodes import find_table
 from gammalearn_core.builtin.loaders.dl1.nodes import names_in
 from gammalearn_core.builtin.loaders.dl1.pointing import FOLDERS
 from gammalearn_core.builtin.loaders.dl1.pointing import directions
@@ -54,9 +56,12 @@ SHOWER = "/simulation/event/subarray/shower"
 TRIGGER = "/dl1/event/subarray/trigger"
 TEL_TRIGGER = "/dl1/event/telescope/trigger"
 RUN = "/configuration/simulation/run"
+LAYOUT = "/configuration/instrument/subarray/layout"
 VERSION = "CTA PRODUCT DATA MODEL VERSION"
 MODELS = range(1, 8)
 """Major versions of ctapipe's data model that are read."""
+_OF_EVENTS = (*(f"/{level}/event" for level in ("r0", "r1", "dl0", "dl1", "dl2")), "/simulation/event", FOLDERS[1])
+"""What there is as soon as there is an event."""
 _IDS = ("obs_id", "event_id", "tel_id")
 _POINTING = ("pointing_alt", "pointing_az")
 
@@ -91,6 +96,8 @@ class CtapipeFile(DL1File):
 
     def prepare(self) -> None:
         """Look up now, while the file is open, what `usable` and `columns` would open it again for."""
+        if not self.images:
+            return
         with self.open():
             _ = self._calibration
             self.columns([Piece(file=self, table=table, rows=None) for table in self.images])
@@ -299,10 +306,15 @@ class CtapipeFile(DL1File):
         return np.concatenate([taken(v, r) for v, r in zip(values, chosen, strict=True)])
 
 
+def nothing_triggered(h5: h5py.File) -> bool:
+    """Whether it is a file of ctapipe without any event: ctapipe makes no table before it has a row for it."""
+    return VERSION in h5.attrs and find_table(h5, LAYOUT) is not None and not any(find(h5, p) for p in _OF_EVENTS)
+
+
 def _counted(ids: Ids, of_telescopes: Ids) -> tuple[Ids, NDArray[np.int64]]:
     """Number of telescopes of each event: ctapipe 0.8 had no mask of them."""
     rows = match(of_telescopes, ids)
     return ids, np.bincount(rows[rows >= 0], minlength=len(ids))
 
 
-__all__ = ["IMAGES", "MODELS", "PARAMETERS", "SHOWER", "TRIGGER", "VERSION", "CtapipeFile"]
+__all__ = ["IMAGES", "MODELS", "PARAMETERS", "SHOWER", "TRIGGER", "VERSION", "CtapipeFile", "nothing_triggered"]

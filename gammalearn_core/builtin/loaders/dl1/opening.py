@@ -27,6 +27,8 @@ def open_dl1(path: Path, files: OpenFiles) -> DL1File:
         with files.open(path) as h5:
             formats = {ctapipe.IMAGES: ctapipe.CtapipeFile, lstchain.IMAGES: lstchain.LstchainFile}
             found = next((made for group, made in formats.items() if _is_group(h5, group)), None)
+            if found is None and ctapipe.nothing_triggered(h5):
+                found = ctapipe.CtapipeFile
             if found is None:
                 raise DataError(f"{path} {_what_it_is(h5)}")
         return found(path, files)

@@ -118,6 +118,8 @@ def check_events(file: DL1File) -> None:
         paths = [p for p in tables(h5) if not any(part in p for part in _NOT_NEEDED)]
         for damage in find_damage(h5, paths):
             raise DataError(f"{file.path}, table {damage.table}, rows {damage.start} to {damage.stop} are damaged")
+    if not file.images:
+        return
     with blamed(file.path):
         for name, read in file.columns([Piece(file=file, table=table, rows=None) for table in file.images]).items():
             read(name)

@@ -102,6 +102,9 @@ class DL1Source:
             found = find_cameras(self.files)
             if not found:
                 raise DataError(f"no telescope has images in {', '.join(str(f.path) for f in self.files)}")
+            for file in self.files:
+                if not file.images:
+                    _log.warning("%s: no telescope has images", file.path)
             self._cameras = choose(found, names=names, telescopes=telescopes, mono=level == "telescope")
             self._make_index(on_corrupt)
             self._make_stores(int(buffer_mb * 1e6), threads)
