@@ -1,0 +1,199 @@
+/* Template: indirect convolution (Dukhan, arXiv:1907.02129). Needs an operand_*.h.
+ *
+ * The output pixels of all images are numbered through. For a group of them, pointers to the input pixels are looked up,
+ * tap by tap; a missing neighbour is a row of zeros. Then tile after tile of outputs is summed up in registers: no copy
+ * of the input is made, and nothing but the output is written. The order of summation of an output, taps then channels,
+ * is the same wherever the output stands in its group, so results depend neither on the batch nor on the threads.
+ *
+ * Zeros are multiplied like other inputs: a weight that is infinite or NaN makes NaN where a neighbour is missing. */
+
+typedef struct {
+    const element *const *rows; /* (steps, GROUP): pixels as the taps show them */
+    const int32_t *taps;        /* (steps) */
+    int64_t steps;
+    int64_t inputs, first_input; /* channels to multiply: how many, where they begin in a pixel */
+    const weight *weights;       /* of this tile of output channels */
+    int64_t tap_size;            /* weights of one tap */
+    const float *bias, *scale, *shift;
+    int64_t rows_left, outputs_left; /* how much of the tile exists */
+    int64_t relu;
+    const int64_t *places; /* of the output pixels, in elements from the following */
+    const element *residual;
+    element *y, *second;
+} NAME(tile_call);
+
+TEMPLATE void NAME(multiply)(const int rows, const int width, const int unroll, const NAME(tile_call) *t, vec *sum) {
+    for (int64_t s = 0; s < t->steps; s++) {
+        const element *const *x = t->rows + s * GROUP;
+        const weight *w = t->weights + t->taps[s] * t->tap_size;
+        const int64_t line = width * LANES * STEP;
+        int64_t i = 0;
+        for (; i + unroll * STEP <= t->inputs; i += unroll * STEP, w += unroll * line) {
+            operand weights[8];
+            UNROLL for (int u = 0; u < unroll; u++) UNROLL for (int j = 0; j < width; j++)
+                weights[u * width + j] = operand_weights(w + u * line + j * LANES * STEP);
+            UNROLL for (int r = 0; r < rows; r++) {
+                const element *p = x[r] + t->first_input + i;
+                UNROLL for (int u = 0; u < unroll; u++) {
+                    operand pixel = operand_pixel(p + u * STEP);
+                    UNROLL for (int j = 0; j < width; j++) {
+                        vec *to = sum + r * width + j;
+                        *to = operand_multiply_add(*to, pixel, weights[u * width + j]);
+                    }
+                }
+            }
+        }
+        for (; i < t->inputs; i += STEP, w += line) {
+            const int whole = i + STEP <= t->inputs;
+            operand weights[MAX_WIDTH];
+            UNROLL for (int j = 0; j < width; j++) weights[j] = operand_weights(w + j * LANES * STEP);
+            UNROLL for (int r = 0; r < rows; r++) {
+                const element *p = x[r] + t->first_input + i;
+                operand pixel = whole ? operand_pixel(p) : operand_last(p);
+                UNROLL for (int j = 0; j < width; j++) {
+                    vec *to = sum + r * width + j;
+                    *to = operand_multiply_add(*to, pixel, weights[j]);
+                }
+            }
+        }
+    }
+}
+
+TEMPLATE void NAME(finish)(const int j, const NAME(tile_call) *t, int64_t place, vec v) {
+    int64_t channel = j * LANES, valid = t->outputs_left - channel;
+    place += channel;
+    if (t->residual) v = vec_add(v, load_elements(t->residual + place, valid));
+    if (t->relu) v = vec_relu(v);
+    store_elements(t->y + place, v, valid);
+    if (!t->second) return;
+    vec scale = vec_load_first(t->scale + channel, valid), shift = vec_load_first(t->shift + channel, valid);
+    store_elements(t->second + place, vec_relu(vec_fma(v, scale, shift)), valid);
+}
+
+TEMPLATE void NAME(tile)(const int rows, const int width, const int unroll, const NAME(tile_call) *t) {
+    vec sum[REGISTERS];
+    UNROLL for (int j = 0; j < width; j++) {
+        vec bias = t->bias ? vec_load_first(t->bias + j * LANES, t->outputs_left - j * LANES) : vec_zero();
+        UNROLL for (int r = 0; r < rows; r++) sum[r * width + j] = bias;
+    }
+    NAME(multiply)(rows, width, unroll, t, sum);
+    UNROLL for (int r = 0; r < rows; r++) {
+        if (r >= t->rows_left) continue;
+        UNROLL for (int j = 0; j < width; j++) NAME(finish)(j, t, t->places[r], sum[r * width + j]);
+    }
+}
+
+INSTANCE void NAME(tile_1)(const NAME(tile_call) *t) { NAME(tile)(ROWS_1, 1, 4, t); }
+INSTANCE void NAME(tile_2)(const NAME(tile_call) *t) { NAME(tile)(ROWS_2, 2, 2, t); }
+INSTANCE void NAME(tile_3)(const NAME(tile_call) *t) { NAME(tile)(ROWS_3, 3, 1, t); }
+INSTANCE void NAME(tile_4)(const NAME(tile_call) *t) { NAME(tile)(ROWS_4, 4, 1, t); }
+
+/* The part of a plan that one class is. */
+typedef struct {
+    int64_t pixels, steps;
+    const int32_t *taps, *outputs, *inputs;
+} NAME(class);
+
+/* A group of output pixels, and what is looked up for it. */
+typedef struct {
+    const hex_conv_call *call;
+    NAME(class) class;
+    int64_t pixels;
+    const element **rows; /* (steps, GROUP) */
+    int64_t *places;      /* (GROUP) */
+} NAME(group);
+
+static int64_t NAME(groups)(const hex_conv_call *call, int64_t pixels) {
+    return (call->images * pixels + GROUP - 1) / GROUP;
+}
+
+/* The class of a task; the task becomes the number of its group within the class. */
+static NAME(class) NAME(class_of)(const hex_conv_call *call, int64_t *task) {
+    const hex_plan *plan = call->plan;
+    NAME(class) class = {plan->pixels[0], plan->steps[0], plan->taps, plan->outputs, plan->inputs};
+    for (int64_t c = 1; *task >= NAME(groups)(call, class.pixels); c++) {
+        *task -= NAME(groups)(call, class.pixels);
+        class.taps += class.steps;
+        class.outputs += class.pixels;
+        class.inputs += class.steps * class.pixels;
+        class.pixels = plan->pixels[c];
+        class.steps = plan->steps[c];
+    }
+    return class;
+}
+
+/* All pixels of the group number `number`; behind its end, where the tiles read on, zeros. */
+static void NAME(fill)(NAME(group) *g, int64_t number, const element *zeros) {
+    const hex_conv_call *call = g->call;
+    const NAME(class) *class = &g->class;
+    const int64_t pixel = call->groups * call->inputs;
+    const NAME(source) source = {call->x, call->input_pixels * pixel, pixel, class->pixels, zeros};
+    int64_t first = number * GROUP, left = call->images * class->pixels - first;
+    g->pixels = left < GROUP ? left : GROUP;
+    for (int64_t s = 0; s < class->steps; s++) {
+        const element **rows = g->rows + s * GROUP;
+        NAME(look_up)(&source, class->inputs + s * class->pixels, first, g->pixels, rows);
+        for (int64_t i = g->pixels; i < GROUP; i++) rows[i] = zeros;
+    }
+    for (int64_t i = 0; i < g->pixels; i++) {
+        int64_t image = (first + i) / class->pixels, output = class->outputs[(first + i) % class->pixels];
+        g->places[i] = (image * call->output_pixels + output) * call->groups * call->outputs;
+    }
+}
+
+/* All tiles of the group that share the output channels from `first` on, `width` vectors of them. */
+static void NAME(column)(const NAME(group) *g, NAME(tile_call) t, int64_t first, int64_t width) {
+    static void (*const tiles[])(const NAME(tile_call) *) = {0, NAME(tile_1), NAME(tile_2), NAME(tile_3), NAME(tile_4)};
+    static const int64_t tile_rows[] = {0, ROWS_1, ROWS_2, ROWS_3, ROWS_4};
+    const hex_conv_call *call = g->call;
+    if (call->bias) t.bias = call->bias + first;
+    if (call->residual) t.residual = (const element *)call->residual + first;
+    if (call->second) {
+        t.scale = call->scale + first;
+        t.shift = call->shift + first;
+        t.second = (element *)call->second + first;
+    }
+    t.y = (element *)call->y + first;
+    for (int64_t i = 0; i < g->pixels; i += tile_rows[width]) {
+        t.rows = g->rows + i;
+        t.places = g->places + i;
+        t.rows_left = g->pixels - i;
+        tiles[width](&t);
+    }
+}
+
+static int64_t NAME(most_steps)(const hex_plan *plan) {
+    int64_t most = 0;
+    for (int64_t c = 0; c < plan->classes; c++)
+        if (plan->steps[c] > most) most = plan->steps[c];
+    return most;
+}
+
+/* The scratch holds the places, the rows, and a pixel of zeros, which is never written. */
+static int64_t NAME(scratch_bytes)(const hex_conv_call *call) {
+    int64_t rows = NAME(most_steps)(call->plan) * (int64_t)sizeof(element *);
+    return GROUP * ((int64_t)sizeof(int64_t) + rows) + call->groups * call->inputs * (int64_t)sizeof(element);
+}
+
+static void NAME(conv_task)(const void *data, int64_t task, void *scratch) {
+    const hex_conv_call *call = data;
+    NAME(group) g = {.call = call, .class = NAME(class_of)(call, &task), .places = scratch};
+    g.rows = (const element **)(g.places + GROUP);
+    NAME(fill)(&g, task, (const element *)(g.rows + NAME(most_steps)(call->plan) * GROUP));
+    NAME(tile_call) t = {.taps = g.class.taps, .steps = g.class.steps, .inputs = call->inputs, .relu = call->relu};
+    t.weights = call->packed;
+    for (int64_t group = 0; group < call->groups; group++, t.first_input += call->inputs)
+        for (int64_t v = 0, width; v < vectors(call->outputs); v += width) {
+            width = next_width(vectors(call->outputs) - v);
+            t.tap_size = (call->inputs + STEP - 1) / STEP * STEP * width * LANES;
+            t.outputs_left = call->outputs - v * LANES;
+            NAME(column)(&g, t, group * call->outputs + v * LANES, width);
+            t.weights += call->taps * t.tap_size;
+        }
+}
+
+static int NAME(conv)(const hex_conv_call *call) {
+    int64_t tasks = 0;
+    for (int64_t c = 0; c < call->plan->classes; c++) tasks += NAME(groups)(call, call->plan->pixels[c]);
+    return hex_run(NAME(conv_task), call, tasks, call->threads, NAME(scratch_bytes)(call));
+}

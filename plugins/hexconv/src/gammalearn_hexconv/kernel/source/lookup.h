@@ -1,0 +1,26 @@
+/* Template: finding the input pixels that output pixels see. Needs an operand_*.h. */
+
+/* Where the pixels of a class come from. The output pixels of all images are numbered through. */
+typedef struct {
+    const element *images;
+    int64_t image_size, pixel_size; /* in elements */
+    int64_t outputs;                /* output pixels of an image */
+    const element *zeros;           /* what stands for a missing pixel */
+} NAME(source);
+
+/* Pointers to what one tap shows of `count` output pixels from the one numbered `first` on; `inputs` is the column of
+ * the tap: the input pixel of each output pixel of an image, or -1. */
+static void NAME(look_up)(const NAME(source) *source, const int32_t *inputs, int64_t first, int64_t count,
+                          const element **rows) {
+    const element *zeros = source->zeros;
+    const int64_t size = source->pixel_size;
+    for (int64_t n; count > 0; first += n, count -= n, rows += n) {
+        const element *image = source->images + first / source->outputs * source->image_size;
+        const int64_t output = first % source->outputs, left = source->outputs - output;
+        n = left < count ? left : count;
+        for (int64_t i = 0; i < n; i++) {
+            int64_t input = inputs[output + i];
+            rows[i] = input < 0 ? zeros : image + input * size;
+        }
+    }
+}

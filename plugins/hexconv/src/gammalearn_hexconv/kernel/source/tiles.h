@@ -1,0 +1,28 @@
+/* Sizes of the tiles of sums that stay in registers, by the number of registers.
+ *
+ * A tile is `rows` pixels by `width` vectors of output channels. A product needs rows + width loads for rows * width
+ * multiplications, and as many multiplications must be under way as the processor takes cycles for one, times two. */
+#ifndef HEXCONV_TILES_H
+#define HEXCONV_TILES_H
+
+#include <stdint.h>
+
+/* Pixels whose neighbours are looked up at a time: a multiple of the rows of every tile. */
+enum { GROUP = 120, MAX_WIDTH = 4 };
+
+#if REGISTERS == 32
+enum { ROWS_1 = 20, ROWS_2 = 12, ROWS_3 = 8, ROWS_4 = 6 };
+#else
+enum { ROWS_1 = 10, ROWS_2 = 6, ROWS_3 = 4, ROWS_4 = 3 };
+#endif
+
+/* Vectors that are needed for so many channels. */
+static inline int64_t vectors(int64_t channels) { return (channels + LANES - 1) / LANES; }
+
+/* Width of the next tile where so many vectors of output channels are left: never leaves a single one for the end. */
+static inline int64_t next_width(int64_t left) {
+    if (left <= MAX_WIDTH) return left;
+    return left == MAX_WIDTH + 1 ? MAX_WIDTH - 1 : MAX_WIDTH;
+}
+
+#endif

@@ -1,0 +1,5 @@
+#include "vector_avx2.h"
+
+#include "variant.h"
+
+VARIANT(avx2)

@@ -1,0 +1,5 @@
+#include "vector_avx512.h"
+
+#include "variant.h"
+
+VARIANT(avx512)

@@ -1,0 +1,5 @@
+#include "vector_portable.h"
+
+#include "variant.h"
+
+VARIANT(portable)
