@@ -1,4 +1,4 @@
-"""Cameras: three real ones, and made ones of any size."""
+"""Cameras: real ones, and made ones of any size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REAL = ("FlashCam", "MAGICCam", "VERITAS")
-DATA = Path(__file__).parent / "data"
+TABLES = np.load(Path(__file__).parent / "data" / "cameras.npz")
+ALL = sorted({key.partition("/")[0] for key in TABLES.files})
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +41,12 @@ def at(name: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> CameraGeome
 
 def real(name: str) -> CameraGeometry:
     """A camera of ``data``."""
-    with np.load(DATA / f"{name}.npz") as values:
-        return CameraGeometry(name=name, focal_length=28.0, **values)
+    values = {key: TABLES[f"{name}/{key}"] for key in ("x", "y", "area")}
+    return CameraGeometry(name=name, focal_length=28.0, **values)
+
+
+HEXAGONAL = [name for name in ALL if real(name).kind == "hexagonal"]
+"""Every table of hexagonal pixels."""
 
 
 def hexagonal(radius: int) -> CameraGeometry:
@@ -59,6 +64,13 @@ def ragged() -> CameraGeometry:
     kept = np.random.default_rng(3).permutation(whole.n_pixels)[:150]
     z = (whole.x + 1j * whole.y)[kept] * np.exp(1j * np.radians(40))
     return at("ragged", z.real, z.imag)
+
+
+def two_sizes() -> CameraGeometry:
+    """Small hexagonal pixels, and around them larger ones: on no lattice as a whole."""
+    inner, outer = hexagonal(4), hexagonal(7)
+    far = np.hypot(outer.x, outer.y) > 0.14
+    return at("two_sizes", np.append(inner.x, 2 * outer.x[far]), np.append(inner.y, 2 * outer.y[far]))
 
 
 def square(side: int) -> CameraGeometry:

@@ -1,0 +1,164 @@
+"""Gathered convolution: what the taps see side by side, then one product of matrices an image.
+
+A few images at a time, so that what is gathered stays in the cache. Products are those of single images, whatever the
+batch: so the result of an image depends neither on the others nor on how many there are. The gradient of the input is
+gathered as well, through the inverse of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+
+from gammalearn_hexconv.backends.site import Site
+from gammalearn_hexconv.backends.weights import swapped
+from gammalearn_hexconv.table import NeighbourTable
+
+_CHUNK = 1 << 18
+"""Numbers gathered at a time on a CPU: one MiB of single precision."""
+
+
+class Gathering(NamedTuple):
+    """A table's tensors, forwards and backwards."""
+
+    table: NeighbourTable
+    seen: Tensor
+    seeing: Tensor
+    taps: Tensor | None
+    """Tap of each column of the inverse table; None if there is one a tap, in order."""
+
+    @classmethod
+    def of(cls, site: Site) -> Gathering:
+        """Those of a site."""
+        return cls(site.table, site.seen, site.seeing, None if site.table.is_injective else site.inverse_taps)
+
+    @property
+    def backwards(self) -> Gathering:
+        """Those of the transposed table."""
+        table = self.table.transposed
+        if self.taps is None:
+            return Gathering(table, self.seeing, self.seen, None)
+        tensors = table.tensors(self.seen.device)
+        taps = None if table.is_injective else tensors.inverse_taps
+        return Gathering(table, tensors.seen, tensors.seeing, taps)
+
+    def weights_back(self, weight: Tensor, groups: int) -> Tensor:
+        """Weights of the transposed convolution at the columns of the inverse table."""
+        back = swapped(weight, groups)
+        return back if self.taps is None else back.index_select(2, self.taps)
+
+
+def conv2d(pixels: Tensor, weight: Tensor, bias: Tensor | None, site: Site, groups: int) -> Tensor:
+    """Convolve ``(n, n_in, in_channels)`` to ``(n, n_out, out_channels)``."""
+    if torch.compiler.is_compiling() or torch.compiler.is_exporting():
+        return _whole(pixels, weight, bias, site.seen, site.table.n_out, groups)
+    output: Tensor = _Conv.apply(pixels, weight, bias, Gathering.of(site), groups)  # type: ignore[no-untyped-call]
+    return output
+
+
+def _whole(pixels: Tensor, weight: Tensor, bias: Tensor | None, seen: Tensor, n_out: int, groups: int) -> Tensor:
+    """The same without a loop, as compilers want it."""
+    n_taps = weight.shape[2]
+    columns = F.pad(pixels, (0, 0, 0, 1)).index_select(1, seen)
+    columns = columns.view(pixels.shape[0], n_out, n_taps, groups, -1).transpose(2, 3).flatten(3)
+    matrices = _matrices(weight, groups)
+    output = (columns.unsqueeze(3) @ matrices).flatten(2) if groups > 1 else columns.squeeze(2) @ matrices[0]
+    return output if bias is None else output + bias
+
+
+def _matrices(weight: Tensor, groups: int) -> Tensor:
+    """``(groups, n_taps * in_channels // groups, out_channels // groups)``."""
+    n, per_group, n_taps = weight.shape
+    return weight.view(groups, n // groups, per_group, n_taps).permute(0, 3, 2, 1).flatten(1, 2).contiguous()
+
+
+class _Conv(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, pixels: Tensor, weight: Tensor, bias: Tensor | None, gathering: Gathering, groups: int
+    ) -> Tensor:
+        ctx.save_for_backward(pixels, weight)
+        ctx.gathering, ctx.groups = gathering, groups  # type: ignore[attr-defined]
+        return _convolved(pixels, weight, bias, gathering, groups)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        pixels, weight = ctx.saved_tensors  # type: ignore[attr-defined]
+        gathering, groups, wanted = ctx.gathering, ctx.groups, ctx.needs_input_grad  # type: ignore[attr-defined]
+        (gradient,) = gradients
+        of_pixels = of_weight = of_bias = None
+        if wanted[0]:
+            of_pixels = _back(gradient, weight, gathering, groups)
+        if wanted[1]:
+            of_weight = _WeightGradient.apply(pixels, gradient, gathering, groups)  # type: ignore[no-untyped-call]
+        if wanted[2]:
+            of_bias = gradient.sum(dim=(0, 1))
+        return of_pixels, of_weight, of_bias, None, None
+
+
+def _back(gradient: Tensor, weight: Tensor, gathering: Gathering, groups: int) -> Tensor:
+    back = gathering.weights_back(weight, groups)
+    output: Tensor = _Conv.apply(gradient, back, None, gathering.backwards, groups)  # type: ignore[no-untyped-call]
+    return output
+
+
+class _WeightGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, pixels: Tensor, gradient: Tensor, gathering: Gathering, groups: int) -> Tensor:
+        ctx.save_for_backward(pixels, gradient)
+        ctx.gathering, ctx.groups = gathering, groups  # type: ignore[attr-defined]
+        return _weight_gradient(pixels, gradient, gathering, groups)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        pixels, gradient = ctx.saved_tensors  # type: ignore[attr-defined]
+        gathering, groups, wanted = ctx.gathering, ctx.groups, ctx.needs_input_grad  # type: ignore[attr-defined]
+        (weight,) = gradients
+        of_pixels = _back(gradient, weight, gathering, groups) if wanted[0] else None
+        of_gradient = None
+        if wanted[1]:
+            of_gradient = _Conv.apply(pixels, weight, None, gathering, groups)  # type: ignore[no-untyped-call]
+        return of_pixels, of_gradient, None, None
+
+
+def _convolved(pixels: Tensor, weight: Tensor, bias: Tensor | None, gathering: Gathering, groups: int) -> Tensor:
+    n_out = gathering.table.n_out
+    output = pixels.new_empty(pixels.shape[0], n_out, weight.shape[0])
+    matrices = _matrices(weight, groups)
+    for images, columns in _gathered(pixels, gathering, groups):
+        for group, values in enumerate(output[images].chunk(groups, dim=2)):
+            product = torch.bmm(columns[group], matrices[group].expand(columns.shape[1], -1, -1))
+            values.copy_(product)
+    return output if bias is None else output.add_(bias)
+
+
+def _weight_gradient(pixels: Tensor, gradient: Tensor, gathering: Gathering, groups: int) -> Tensor:
+    n_taps, out = gathering.table.n_taps, gradient.shape[2] // groups
+    exact = torch.promote_types(pixels.dtype, torch.float32)
+    total = pixels.new_zeros(groups, n_taps * pixels.shape[2] // groups, out, dtype=exact)
+    for images, columns in _gathered(pixels, gathering, groups):
+        for group, values in enumerate(gradient[images].chunk(groups, dim=2)):
+            for product in torch.bmm(columns[group].transpose(1, 2), values):
+                total[group] += product
+    by_output = total.view(groups, n_taps, -1, out).permute(0, 3, 2, 1)
+    return by_output.reshape(groups * out, -1, n_taps).to(pixels.dtype)
+
+
+def _gathered(pixels: Tensor, gathering: Gathering, groups: int) -> Iterator[tuple[slice, Tensor]]:
+    """Some images at a time, and what is seen of them: ``(groups, images, n_out, n_taps * channels // groups)``."""
+    n, _, channels = pixels.shape
+    n_out, n_taps = gathering.table.n_out, gathering.table.n_taps
+    step = max(1, _CHUNK // (n_out * n_taps * channels)) if pixels.device.type == "cpu" else max(1, n)
+    for start in range(0, n, step):
+        images = slice(start, min(start + step, n))
+        seen = F.pad(pixels[images], (0, 0, 0, 1)).index_select(1, gathering.seen)
+        seen = seen.view(-1, n_out, n_taps, groups, channels // groups)
+        yield images, seen.permute(3, 0, 1, 2, 4).flatten(3)
+
+
+__all__ = ["conv2d"]

@@ -1,0 +1,39 @@
+"""Indirect convolution: the compiled kernel, if it is there."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gammalearn_hexconv.backends.site import Site
+
+_DTYPES = (torch.float32, torch.bfloat16)
+
+
+def why_not(dtype: torch.dtype, device: torch.device) -> str | None:
+    """Why the kernel cannot do it; None if it can."""
+    if device.type != "cpu":
+        return f"the kernel is for CPUs, not for {device.type}"
+    if dtype not in _DTYPES:
+        return f"the kernel is for float32 and bfloat16, not for {str(dtype).removeprefix('torch.')}"
+    return _missing()
+
+
+def _missing() -> str | None:
+    try:
+        from gammalearn_hexconv import kernel
+    except ImportError:
+        return "this installation has no kernel"
+    return None if kernel.available() else kernel.why_not()
+
+
+def conv2d(pixels: Tensor, weight: Tensor, bias: Tensor | None, site: Site, groups: int) -> Tensor:
+    """Convolve ``(n, n_in, in_channels)`` to ``(n, n_out, out_channels)``."""
+    from gammalearn_hexconv.kernel import ops
+
+    tables = site.rows, site.inverse_rows, site.inverse_taps
+    output: Tensor = ops.conv(pixels.contiguous(), weight.contiguous(), bias, *tables, groups)
+    return output
+
+
+__all__ = ["conv2d", "why_not"]

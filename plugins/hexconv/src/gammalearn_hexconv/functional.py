@@ -1,0 +1,144 @@
+"""Convolution and pooling over neighbours, as functions.
+
+All take ``(n, channels, n_in)``, or with a last dimension of 1, or without the first one, of any strides, and give the
+same number of dimensions, stored channels-last.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gammalearn_hexconv.backends.choosing import CONVS
+from gammalearn_hexconv.backends.choosing import Backend
+from gammalearn_hexconv.backends.choosing import check_backend
+from gammalearn_hexconv.backends.choosing import choose_conv
+from gammalearn_hexconv.backends.site import Site
+from gammalearn_hexconv.backends.site import site_of
+from gammalearn_hexconv.backends.weights import swapped
+from gammalearn_hexconv.layout import autocast
+from gammalearn_hexconv.layout import pixels_last
+from gammalearn_hexconv.table import NeighbourTable
+
+
+def hex_conv2d(
+    image: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    table: NeighbourTable | Site,
+    *,
+    groups: int = 1,
+    backend: Backend = "auto",
+) -> Tensor:
+    """Convolve over the pixels that a table says; those that are missing count as zero.
+
+    Parameters
+    ----------
+    image : Tensor, (n, in_channels, table.n_in)
+    weight : Tensor, (out_channels, in_channels // groups, table.n_taps)
+    bias : Tensor, (out_channels,), or None
+    table : NeighbourTable
+        Which inputs each output sees, as of `HexLattice.table`.
+    groups : int
+        Groups of channels that do not see each other.
+    backend : {"auto", "indirect", "axial", "gather", "reference"}
+        What computes it.
+
+    Returns
+    -------
+    Tensor, (n, out_channels, table.n_out)
+
+    Raises
+    ------
+    ValueError
+        Shapes do not match, or the backend cannot do it.
+    TypeError
+        The input and the weights are not of one floating type.
+
+    Examples
+    --------
+    >>> import torch
+    >>> table = NeighbourTable([(0, 1), (1, 2), (2, -1)], n_in=3)
+    >>> hex_conv2d(torch.tensor([[[1.0, 2.0, 3.0]]]), torch.tensor([[[1.0, 10.0]]]), None, table)
+    tensor([[[21., 32.,  3.]]])
+    """
+    check_backend(backend)
+    site = table if isinstance(table, Site) else site_of(table, image.device)
+    _check_weight(weight, bias, site.table.n_taps, groups)
+    pixels, back = pixels_last(image, channels=weight.shape[1] * groups, n_pixels=site.table.n_in)
+    return back(_conv(pixels, weight, bias, site, groups, backend))
+
+
+def hex_conv_transpose2d(
+    image: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    table: NeighbourTable | Site,
+    *,
+    groups: int = 1,
+    backend: Backend = "auto",
+) -> Tensor:
+    """Give what `hex_conv2d` with these weights would give as the gradient of its input.
+
+    Parameters
+    ----------
+    image : Tensor, (n, in_channels, table.n_out)
+    weight : Tensor, (in_channels, out_channels // groups, table.n_taps)
+    bias : Tensor, (out_channels,), or None
+    table : NeighbourTable
+        That of the convolution that is transposed.
+    groups, backend
+        As of `hex_conv2d`.
+
+    Returns
+    -------
+    Tensor, (n, out_channels, table.n_in)
+
+    Examples
+    --------
+    >>> import torch
+    >>> table = NeighbourTable([(0, 1), (1, 2), (2, -1)], n_in=3)
+    >>> hex_conv_transpose2d(torch.tensor([[[1.0, 2.0, 3.0]]]), torch.tensor([[[1.0, 10.0]]]), None, table)
+    tensor([[[ 1., 12., 23.]]])
+    """
+    check_backend(backend)
+    site = table if isinstance(table, Site) else site_of(table.transposed, image.device)
+    source = site.table.transposed if site.table.adjoint_of is None else site.table.adjoint_of
+    _check_weight(weight, None, source.n_taps, groups)
+    pixels, back = pixels_last(image, channels=weight.shape[0], n_pixels=site.table.n_in)
+    weights = swapped(weight, groups)
+    if not source.is_injective:
+        weights = weights.index_select(2, source.tensors(image.device).inverse_taps)
+    _check_weight(weights, bias, site.table.n_taps, groups)
+    return back(_conv(pixels, weights, bias, site, groups, backend))
+
+
+def _conv(pixels: Tensor, weight: Tensor, bias: Tensor | None, site: Site, groups: int, backend: Backend) -> Tensor:
+    cast_pixels, cast_weight, cast_bias = autocast(pixels, weight, bias)
+    assert cast_pixels is not None
+    assert cast_weight is not None
+    if cast_pixels.dtype != cast_weight.dtype:
+        raise TypeError(
+            f"the input is {cast_pixels.dtype} but the weights are {cast_weight.dtype}: convert one of them"
+        )
+    choice = choose_conv(
+        backend,
+        site,
+        in_channels=pixels.shape[2],
+        groups=groups,
+        dtype=cast_pixels.dtype,
+        device=pixels.device,
+    )
+    return CONVS[choice.backend](cast_pixels, cast_weight, cast_bias, site, groups)
+
+
+def _check_weight(weight: Tensor, bias: Tensor | None, n_taps: int, groups: int) -> None:
+    if weight.ndim != 3 or weight.shape[2] != n_taps or weight.shape[0] % groups:
+        raise ValueError(
+            f"expected weights of the shape (out_channels, in_channels // groups, {n_taps}) with as many outputs a "
+            f"group, got {tuple(weight.shape)} for {groups} groups"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"expected a bias of the shape ({weight.shape[0]},), got {tuple(bias.shape)}")
+
+
+__all__ = ["hex_conv2d", "hex_conv_transpose2d"]

@@ -1,0 +1,3 @@
+"""Weights from and to other packages."""
+
+from __future__ import annotations
