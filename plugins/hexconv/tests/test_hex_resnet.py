@@ -13,8 +13,9 @@ from gammalearn_core.api import CameraGeometry
 from gammalearn_core.api import InputSpec
 from gammalearn_core.api import OutputSpec
 from gammalearn_hexconv.lattice import HexLattice
-from gammalearn_hexconv.resnet import HexResNet
-from gammalearn_hexconv.resnet import ResidualBlock
+from gammalearn_hexconv.networks.attention import Attention
+from gammalearn_hexconv.networks.blocks import ResidualBlock
+from gammalearn_hexconv.networks.resnet import HexResNet
 
 Inputs = Callable[..., InputSpec]
 Outputs = Callable[..., OutputSpec]
@@ -85,7 +86,7 @@ def test_the_same_seed_gives_the_same_weights(small: CameraGeometry, inputs: Inp
         torch.manual_seed(seed)
         states.append(HexResNet(inputs=inputs(small), outputs=outputs(energy=1)).state_dict())
     torch.testing.assert_close(states[0], states[1], atol=0, rtol=0)
-    assert not torch.equal(states[0]["stages.0.weight"], states[2]["stages.0.weight"])
+    assert not torch.equal(states[0]["stages.0.0.conv.weight"], states[2]["stages.0.0.conv.weight"])
 
 
 def test_the_order_of_pixels_does_not_matter(small: CameraGeometry, inputs: Inputs, outputs: Outputs) -> None:
@@ -126,10 +127,8 @@ def test_it_is_exported_for_any_number_of_images(network: HexResNet) -> None:
 
 def test_a_block_whose_convolutions_give_nothing_lets_its_input_through() -> None:
     block = ResidualBlock(4, HexLattice([(0, 0), (1, 0), (0, 1)]))
-    norm = block.change[-1]
-    assert isinstance(norm, torch.nn.BatchNorm1d)
-    torch.nn.init.zeros_(norm.weight)
-    pixels = torch.rand(2, 4, 3)
+    torch.nn.init.zeros_(block.norm2.weight)
+    pixels = torch.rand(2, 4, 3, 1)
     torch.testing.assert_close(block(pixels), pixels)
 
 
@@ -186,6 +185,8 @@ def test_it_learns_where_a_blob_is(small: CameraGeometry, inputs: Inputs, output
         ({"depths": (1, 2.5, 1)}, r"depths must be whole numbers above 0, got \(1, 2.5, 1\)"),
         ({"hidden": 0}, "hidden must be whole numbers above 0, got 0"),
         ({"dropout": 1.5}, "dropout must be from 0 to 1, got 1.5"),
+        ({"attention": "self"}, "attention must be None, 'squeeze_excite', 'spatial', 'dual', got 'self'"),
+        ({"ratio": 0.5}, "ratio must be a whole number above 0, got 0.5"),
         ({"pooling": ("mean", "sum")}, r"pooling must be a list of 'mean', 'max', 'centroid', got \('mean', 'sum'\)"),
     ],
 )
@@ -201,9 +202,27 @@ def test_a_network_without_tasks_is_refused(small: CameraGeometry, inputs: Input
         HexResNet(inputs=inputs(small), outputs=outputs())
 
 
-def test_a_square_camera_is_refused(grid: CameraGeometry, inputs: Inputs, outputs: Outputs) -> None:
-    with pytest.raises(ValueError, match="camera 'square' must have a hexagonal lattice of pixels, it is square"):
-        HexResNet(inputs=inputs(grid), outputs=outputs(energy=1))
+@pytest.mark.parametrize("attention", ["squeeze_excite", "spatial", "dual"])
+def test_each_stage_may_end_with_attention(
+    small: CameraGeometry, inputs: Inputs, outputs: Outputs, attention: Attention
+) -> None:
+    plain = HexResNet(inputs=inputs(small), outputs=outputs(energy=1))
+    network = HexResNet(inputs=inputs(small), outputs=outputs(energy=1), attention=attention, ratio=8)
+    names = [type(module).__name__ for module in network.stages[1::2]]  # type: ignore[union-attr]
+    assert [name.lower() for name in names] == [f"{attention}attention".replace("_exciteattention", "excite")] * 3
+    assert len(network.state_dict()) > len(plain.state_dict())
+    assert network(torch.randn(2, 2, 217))["energy"].isfinite().all()
+
+
+def test_without_attention_it_has_the_parameters_of_0_1(
+    small: CameraGeometry, inputs: Inputs, outputs: Outputs
+) -> None:
+    network = HexResNet(inputs=inputs(small), outputs=outputs(energy=1, direction=2))
+    shapes = [tuple(p.shape) for p in network.parameters() if p.ndim > 1]
+    blocks = [[(c, c, 7)] * 4 for c in (16, 32, 64)]
+    convolutions = [(16, 2, 7), *blocks[0], (32, 16, 7), *blocks[1], (64, 32, 7), *blocks[2]]
+    assert shapes == [*convolutions, (64, 128), (1, 64), (2, 64)]
+    assert sum(p.numel() for p in network.parameters() if p.ndim == 1) == 2 * 5 * (16 + 32 + 64) + 64 + 1 + 2
 
 
 def test_images_on_a_grid_are_refused(small: CameraGeometry, inputs: Inputs, outputs: Outputs) -> None:

@@ -9,12 +9,26 @@ from gammalearn_core import hookimpl
 
 api_version = "1.0"
 
+NETWORKS = "gammalearn_hexconv.networks"
+
 
 @hookimpl
 def gammalearn_networks() -> Iterator[Network]:
     yield Network(
+        name="gammaphysnet",
+        target=f"{NETWORKS}.gammaphysnet:GammaPhysNet",
+        summary="Multi-task network with attention of the GammaLearn team, on the camera's pixels",
+        lattice="pixels",
+    )
+    yield Network(
         name="resnet",
-        target="gammalearn_hexconv.resnet:HexResNet",
-        summary="Residual network that convolves the hexagonal pixels themselves",
-        lattice="hexagonal",
+        target=f"{NETWORKS}.resnet:HexResNet",
+        summary="Residual network on the camera's pixels",
+        lattice="pixels",
+    )
+    yield Network(
+        name="unet",
+        target=f"{NETWORKS}.unet:HexUNet",
+        summary="U-Net on the camera's pixels, its features pooled for the tasks",
+        lattice="pixels",
     )
