@@ -69,4 +69,10 @@ def check_size(*sizes: int) -> None:
         raise ValueError(f"a tensor of the shape {sizes} is too large")
 
 
-__all__ = ["DTYPES", "check_images", "check_size", "check_table", "check_vector", "check_weight"]
+def check_status(status: int) -> None:
+    """Raise if the kernel could not do its work."""
+    if status:
+        raise MemoryError("the kernel could not get the working memory that it needs")
+
+
+__all__ = ["DTYPES", "check_images", "check_size", "check_status", "check_table", "check_vector", "check_weight"]

@@ -11,14 +11,13 @@ from ctypes import c_int
 from ctypes import c_int64
 from ctypes import c_void_p
 from functools import cache
-from pathlib import Path
 
-LIBRARY = Path(__file__).with_name("hexconv_kernel.so")
+from gammalearn_hexconv.kernel.building import LIBRARY
 
-HOW_TO = (
-    "Install a C compiler (gcc or clang) and then `pip install --force-reinstall --no-deps --no-cache-dir "
-    "--no-binary gammalearn-hexconv gammalearn-hexconv`, or install the plug-in from its source"
-)
+INTERFACE = 1
+"""Version of the interface that is declared here; ``HEX_INTERFACE`` of hexconv.h is the library's."""
+
+HOW_TO = "Install a C compiler (gcc or clang) and run `python -m gammalearn_hexconv.kernel`"
 
 
 def _fields(*names: str, pointers: str = "") -> list[tuple[str, type]]:
@@ -59,6 +58,33 @@ class WeightGradCall(Structure):
     )
 
 
+class PoolCall(Structure):
+    """``hex_pool_call`` of hexconv.h."""
+
+    _fields_ = _fields(
+        *("type", "images", "input_pixels", "output_pixels", "channels", "taps", "zeros_for_missing", "threads"),
+        pointers="plan x input_scale output_scale y which",
+    )
+
+
+class MaxPoolGradCall(Structure):
+    """``hex_max_pool_grad_call`` of hexconv.h."""
+
+    _fields_ = _fields(
+        *("type", "images", "input_pixels", "output_pixels", "channels", "threads"),
+        pointers="grad which y",
+    )
+
+
+CALLS: dict[str, type[Structure]] = {
+    "hex_conv": ConvCall,
+    "hex_weight_grad": WeightGradCall,
+    "hex_pool": PoolCall,
+    "hex_max_pool_grad": MaxPoolGradCall,
+}
+"""The functions that take one of these structures and give a status."""
+
+
 class KernelMissingError(RuntimeError):
     """The compiled kernel was called where it is not available."""
 
@@ -83,6 +109,9 @@ def _load() -> _Loaded:
         library = CDLL(str(LIBRARY))
     except OSError as error:
         return _Loaded(None, "", f"the compiled kernel does not load: {error}. {HOW_TO}")
+    if not hasattr(library, "hex_interface") or library.hex_interface() != INTERFACE:
+        why = "the compiled kernel is of another version than the plug-in"
+        return _Loaded(None, "", f"{why}. Run `python -m gammalearn_hexconv.kernel` to compile it again")
     _declare(library)
     wanted = os.environ.get("GAMMALEARN_HEXCONV_ISA", "")
     chosen = library.hex_choose(wanted.encode())
@@ -101,10 +130,10 @@ def _declare(library: CDLL) -> None:
     library.hex_packed_bytes.restype = c_int64
     library.hex_pack.argtypes = [POINTER(PackCall)]
     library.hex_pack.restype = None
-    library.hex_conv.argtypes = [POINTER(ConvCall)]
-    library.hex_conv.restype = c_int
-    library.hex_weight_grad.argtypes = [POINTER(WeightGradCall)]
-    library.hex_weight_grad.restype = c_int
+    for name, call in CALLS.items():
+        function = getattr(library, name)
+        function.argtypes = [POINTER(call)]
+        function.restype = c_int
 
 
 def available() -> bool:
@@ -155,8 +184,10 @@ def share_openmp() -> bool:
 __all__ = [
     "ConvCall",
     "KernelMissingError",
+    "MaxPoolGradCall",
     "PackCall",
     "PlanStruct",
+    "PoolCall",
     "WeightGradCall",
     "available",
     "isa",

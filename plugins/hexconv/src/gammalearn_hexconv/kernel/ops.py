@@ -1,4 +1,4 @@
-"""The kernel's operations for torch: convolution and its gradients.
+"""The kernel's operations for torch: convolution and its gradients here, and those of the neighbouring modules.
 
 They take images stored channels last, (images, pixels, channels), contiguous, float32 or bfloat16, and the int32
 tensors of a neighbour table (`NeighbourTable.tensors`). Each is differentiable by means of the others, as often as one
@@ -14,6 +14,12 @@ from torch import Tensor
 
 from gammalearn_hexconv.kernel import calls
 from gammalearn_hexconv.kernel import library
+from gammalearn_hexconv.kernel.act_ops import conv_act
+from gammalearn_hexconv.kernel.act_ops import pack_weight
+from gammalearn_hexconv.kernel.pool_ops import avg_pool
+from gammalearn_hexconv.kernel.pool_ops import avg_pool_grad
+from gammalearn_hexconv.kernel.pool_ops import max_pool
+from gammalearn_hexconv.kernel.pool_ops import max_pool_grad
 
 if TYPE_CHECKING:
     from typing import Any
@@ -164,4 +170,14 @@ conv_input_grad.register_autograd(_input_grad_backward, setup_context=_save_inpu
 conv_weight_grad.register_autograd(_weight_grad_backward, setup_context=_save_weight_grad)
 torch.library.register_autocast("gammalearn_hexconv::conv", "cpu", torch.bfloat16)
 
-__all__ = ["conv", "conv_input_grad", "conv_weight_grad"]
+__all__ = [
+    "avg_pool",
+    "avg_pool_grad",
+    "conv",
+    "conv_act",
+    "conv_input_grad",
+    "conv_weight_grad",
+    "max_pool",
+    "max_pool_grad",
+    "pack_weight",
+]

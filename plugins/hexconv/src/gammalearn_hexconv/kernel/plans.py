@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from gammalearn_hexconv.kernel.library import PlanStruct
 from gammalearn_hexconv.kernel.remembering import Remembering
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
 SMALL_CLASS = 48
 """A class of fewer pixels is merged into one with more taps, where zeros stand for those that it lacks."""
@@ -50,6 +51,11 @@ class Plan:
             np.concatenate([rows[np.ix_(pixels, columns)].T.ravel() for pixels, columns in members], dtype=np.int32),
         ]
         self.struct = PlanStruct(len(members), *(array.ctypes.data for array in self._arrays))
+
+    def check_inputs(self, pixels: int, name: str) -> None:
+        """Raise a ValueError unless images of so many pixels have all those that the table names."""
+        if self.largest >= pixels:
+            raise ValueError(f"{name} has the pixel {self.largest}, and the images have {pixels} pixels, from 0 on")
 
 
 def _checked(rows: NDArray[np.int32], name: str) -> None:
@@ -114,14 +120,24 @@ def _pair(rows: NDArray[np.int32], inv_rows: NDArray[np.int32], inv_taps: NDArra
     return True
 
 
+def _scale(rows: NDArray[np.int32]) -> Tensor:
+    return torch.from_numpy((1 / np.maximum((rows >= 0).sum(axis=1), 1)).astype(np.float32))
+
+
 _forward = Remembering(forward_plan)
 _inverse = Remembering(inverse_plan)
 _pairs = Remembering(_pair)
+_inverse_counts = Remembering(_scale)
 
 
 def forward(rows: Tensor) -> Plan:
     """Give the plan of a neighbour table."""
     return _forward(rows)
+
+
+def inverse_counts(rows: Tensor) -> Tensor:
+    """Give one over the number of pixels that each output sees, and 1 where it sees none, float32 (outputs,)."""
+    return _inverse_counts(rows)
 
 
 def inverse(inv_rows: Tensor, inv_taps: Tensor) -> Plan:
@@ -134,4 +150,4 @@ def check_pair(rows: Tensor, inv_rows: Tensor, inv_taps: Tensor) -> None:
     _pairs(rows, inv_rows, inv_taps)
 
 
-__all__ = ["Plan", "check_pair", "forward", "forward_plan", "inverse", "inverse_plan"]
+__all__ = ["Plan", "check_pair", "forward", "forward_plan", "inverse", "inverse_counts", "inverse_plan"]

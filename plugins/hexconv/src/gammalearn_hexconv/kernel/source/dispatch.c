@@ -12,6 +12,8 @@ extern const hex_variant hex_avx2, hex_avx512, hex_avx512bf16;
 
 static const hex_variant *chosen = &hex_portable;
 
+const hex_variant *hex_chosen(void) { return chosen; }
+
 #ifdef __x86_64__
 static int runs_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 static int runs_avx512(void) {
@@ -48,9 +50,13 @@ EXPORT const char *hex_choose(const char *name) {
     return 0;
 }
 
+EXPORT int hex_interface(void) { return HEX_INTERFACE; }
+
 EXPORT int64_t hex_packed_bytes(int64_t type, int64_t groups, int64_t outputs, int64_t inputs, int64_t taps) {
     return chosen->packed_bytes(type, groups, outputs, inputs, taps);
 }
 EXPORT void hex_pack(const hex_pack_call *call) { chosen->pack(call); }
 EXPORT int hex_conv(const hex_conv_call *call) { return chosen->conv(call); }
 EXPORT int hex_weight_grad(const hex_weight_grad_call *call) { return chosen->weight_grad(call); }
+EXPORT int hex_pool(const hex_pool_call *call) { return chosen->pool(call); }
+EXPORT int hex_max_pool_grad(const hex_max_pool_grad_call *call) { return chosen->max_pool_grad(call); }

@@ -13,6 +13,9 @@
 
 #include <stdint.h>
 
+/* To be raised with every change of this file, together with INTERFACE of library.py. */
+enum { HEX_INTERFACE = 1 };
+
 enum hex_type { HEX_FLOAT32 = 0, HEX_BFLOAT16 = 1 };
 enum hex_status { HEX_DONE = 0, HEX_NO_MEMORY = 1 };
 
@@ -33,7 +36,7 @@ typedef struct {
     int64_t groups, outputs, inputs, taps;
     int64_t group_stride, output_stride, input_stride, tap_stride;
     const void *weights;
-    void *packed; /* hex_packed_bytes() bytes, aligned to 64 */
+    void *packed; /* hex_packed_bytes() bytes */
 } hex_pack_call;
 
 /* y = convolution of x + bias + residual, cut at zero if relu; second = max(0, y * scale + shift).
@@ -64,6 +67,30 @@ typedef struct {
     float *bias_grad;   /* (groups * outputs), or null */
 } hex_weight_grad_call;
 
+/* Pooling by maximum if `which` is there: it receives the pixels that were the largest, -1 where there was none. With
+ * zeros_for_missing, missing pixels take part as zeros. Else pooling by sum: y = output_scale * sum of input_scale * x,
+ * where the scales, a number for each pixel, may be null. */
+typedef struct {
+    int64_t type; /* of x and y */
+    int64_t images, input_pixels, output_pixels, channels, taps;
+    int64_t zeros_for_missing, threads;
+    const hex_plan *plan; /* one class, with all the taps and all the output pixels in order */
+    const void *x;
+    const float *input_scale, *output_scale;
+    void *y;
+    int32_t *which;
+} hex_pool_call;
+
+/* y = sum of the grad of the outputs that chose a pixel; what `which` chose outside of the pixels is left out. */
+typedef struct {
+    int64_t type; /* of grad and y */
+    int64_t images, input_pixels, output_pixels, channels;
+    int64_t threads;
+    const void *grad;
+    const int32_t *which;
+    void *y;
+} hex_max_pool_grad_call;
+
 /* What one instruction set offers. Each variant_*.c fills one; dispatch.c chooses among them. */
 typedef struct {
     const char *name;
@@ -71,6 +98,12 @@ typedef struct {
     void (*pack)(const hex_pack_call *call);
     int (*conv)(const hex_conv_call *call);
     int (*weight_grad)(const hex_weight_grad_call *call);
+    int (*pool)(const hex_pool_call *call);
+    int (*max_pool_grad)(const hex_max_pool_grad_call *call);
+    const struct hex_fused *fused; /* see fused.h */
 } hex_variant;
+
+/* The variant in use. */
+const hex_variant *hex_chosen(void);
 
 #endif

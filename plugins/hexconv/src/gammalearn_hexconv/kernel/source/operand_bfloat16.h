@@ -11,4 +11,6 @@
 #define to_weight(value) (value)
 #define load_elements(p, n) vec_load_bf16(p, n)
 #define store_elements(p, v, n) vec_store_bf16(p, v, n)
+#define value_of(x) float_of_bf16(x)
+#define element_of(value) bf16_of_float(value)
 #define IN_PLACE 0

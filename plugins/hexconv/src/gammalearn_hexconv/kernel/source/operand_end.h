@@ -12,3 +12,5 @@
 #undef load_elements
 #undef store_elements
 #undef IN_PLACE
+#undef value_of
+#undef element_of

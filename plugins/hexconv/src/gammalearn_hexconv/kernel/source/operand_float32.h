@@ -11,4 +11,6 @@
 #define to_weight(value) (value)
 #define load_elements(p, n) vec_load_first(p, n)
 #define store_elements(p, v, n) vec_store_first(p, v, n)
+#define value_of(x) (x)
+#define element_of(value) (value)
 #define IN_PLACE 1 /* images are floats already */

@@ -7,13 +7,19 @@
 
 #include "outer_product.h"
 
+/* Pooling: so many channels are in work together, and so many output pixels are one task. */
+enum { POOL_CHANNELS = 64, POOL_PIXELS = 64 };
+
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "operand_float32.h"
 #include "pack.h"
 #include "lookup.h"
 #include "conv.h"
 #include "weight_grad.h"
+#include "pool.h"
 #include "operand_end.h"
 
 #ifdef DOT_BFLOAT16
@@ -25,6 +31,7 @@
 #include "lookup.h"
 #include "conv.h"
 #include "weight_grad.h"
+#include "pool.h"
 #include "operand_end.h"
 
 static int64_t packed_bytes(int64_t type, int64_t groups, int64_t outputs, int64_t inputs, int64_t taps) {
@@ -38,4 +45,14 @@ static int weight_grad(const hex_weight_grad_call *call) {
     return (call->type == HEX_FLOAT32 ? weight_grad_float32 : weight_grad_bfloat16)(call);
 }
 
-#define VARIANT(name) const hex_variant hex_##name = {#name, packed_bytes, pack, conv, weight_grad};
+static int pool(const hex_pool_call *call) {
+    return (call->type == HEX_FLOAT32 ? pool_float32 : pool_bfloat16)(call);
+}
+static int max_pool_grad(const hex_max_pool_grad_call *call) {
+    return (call->type == HEX_FLOAT32 ? max_pool_grad_float32 : max_pool_grad_bfloat16)(call);
+}
+
+#include "fused_variant.h"
+
+#define VARIANT(name)                                                                                                \
+    const hex_variant hex_##name = {#name, packed_bytes, pack, conv, weight_grad, pool, max_pool_grad, &fused};

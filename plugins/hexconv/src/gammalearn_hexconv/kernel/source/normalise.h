@@ -1,0 +1,103 @@
+/* Template: batch normalisation, with residual and ReLU. Needs an operand_*.h. */
+
+/* Sums over rows, lane by lane: of x, or of its squared distance from `mean`. `width` vectors, `deep` rows at a time. */
+TEMPLATE void NAME(add_lanes)(const int width, const int deep, const element *x, int64_t end, int64_t period,
+                              const float *mean, float *sums) {
+    vec total[8];
+    int64_t at = 0;
+    UNROLL for (int i = 0; i < width * deep; i++) total[i] = vec_zero();
+    for (; at < end; at += deep * period)
+        UNROLL for (int d = 0; d < deep; d++) {
+            if (at + d * period >= end) break;
+            UNROLL for (int j = 0; j < width; j++) {
+                vec v = load_elements(x + at + d * period + j * LANES, LANES);
+                if (mean) v -= vec_load(mean + j * LANES), v *= v;
+                total[d * width + j] += v;
+            }
+        }
+    UNROLL for (int j = 0; j < width; j++) {
+        UNROLL for (int d = 1; d < deep; d++) total[j] += total[d * width + j];
+        vec_store(sums + j * LANES, total[j]);
+    }
+}
+static void NAME(add_rows)(const element *x, int64_t n, int64_t period, const float *mean, float *sums) {
+    int64_t end = n / period * period, j = 0;
+    for (; j + 4 * LANES <= period; j += 4 * LANES)
+        NAME(add_lanes)(4, 2, x + j, end, period, mean ? mean + j : 0, sums + j);
+    for (; j + 2 * LANES <= period; j += 2 * LANES)
+        NAME(add_lanes)(2, 4, x + j, end, period, mean ? mean + j : 0, sums + j);
+    for (; j < period; j += LANES) NAME(add_lanes)(1, 8, x + j, end, period, mean ? mean + j : 0, sums + j);
+    for (j = 0; end + j < n; j += LANES) {
+        vec v = load_elements(x + end + j, n - end - j);
+        if (mean) v -= vec_load(mean + j), v *= v;
+        add_first(sums + j, v, n - end - j);
+    }
+}
+
+static void NAME(moments_task)(const void *data, int64_t i, void *scratch) {
+    const rows_job *job = data;
+    const hex_moments_call *call = job->call;
+    row_blocks b = job->blocks;
+    int64_t channels = call->channels, n = block_size(b, i);
+    const element *x = (const element *)call->x + i * b.size;
+    float *sums = job->sums + 2 * i * channels, *lanes = scratch, *mean = lanes + b.period;
+    NAME(add_rows)(x, n, b.period, 0, lanes);
+    fold(sums, lanes, channels, b.period);
+    for (int64_t c = 0; c < channels; c++) mean[c] = sums[c] * (float)channels / (float)n;
+    for (int64_t c = channels; c < b.period; c++) mean[c] = mean[c - channels];
+    NAME(add_rows)(x, n, b.period, mean, lanes);
+    fold(sums + channels, lanes, channels, b.period);
+}
+static int NAME(moments)(const hex_moments_call *call) {
+    row_blocks b = blocks_of(call->rows, call->channels);
+    rows_job job = {call, b, 0, floats(2 * b.count * call->channels)};
+    if (!job.sums) return HEX_NO_MEMORY;
+    int status = hex_run(NAME(moments_task), &job, b.count, call->threads, 2 * b.period * (int64_t)sizeof(float));
+    if (status == HEX_DONE) join_moments(call, b, job.sums);
+    free(job.sums);
+    return status;
+}
+
+/* n numbers; mean, scale and shift are repeated to a period. */
+TEMPLATE void NAME(normalise_lanes)(const int add, const int relu, int64_t count, const element *x, const element *residual,
+                                    const float *mean, const float *scale, const float *shift, element *y) {
+    vec v = (load_elements(x, count) - vec_load(mean)) * vec_load(scale) + vec_load(shift);
+    if (add) v += load_elements(residual, count);
+    store_elements(y, relu ? cut(v) : v, count);
+}
+TEMPLATE void NAME(normalise_range)(const int add, const int relu, const element *x, const element *residual, int64_t n,
+                                    int64_t period, const float *mean, const float *scale, const float *shift, element *y) {
+    int64_t at = 0;
+    for (; at + period <= n; at += period)
+        for (int64_t j = 0; j < period; j += LANES)
+            NAME(normalise_lanes)(add, relu, LANES, x + at + j, residual + at + j, mean + j, scale + j, shift + j, y + at + j);
+    for (int64_t j = 0; at + j < n; j += LANES)
+        NAME(normalise_lanes)(add, relu, n - at - j, x + at + j, residual + at + j, mean + j, scale + j, shift + j, y + at + j);
+}
+INSTANCE void NAME(normalise_plain)(const element *x, const element *residual, int64_t n, int64_t period, const float *mean,
+                                    const float *scale, const float *shift, int64_t relu, element *y) {
+    if (residual && relu) NAME(normalise_range)(1, 1, x, residual, n, period, mean, scale, shift, y);
+    if (residual && !relu) NAME(normalise_range)(1, 0, x, residual, n, period, mean, scale, shift, y);
+    if (!residual && relu) NAME(normalise_range)(0, 1, x, x, n, period, mean, scale, shift, y);
+    if (!residual && !relu) NAME(normalise_range)(0, 0, x, x, n, period, mean, scale, shift, y);
+}
+static void NAME(normalise_task)(const void *data, int64_t i, void *scratch) {
+    const rows_job *job = data;
+    const hex_normalise_call *call = job->call;
+    (void)scratch;
+    int64_t at = i * job->blocks.size, n = block_size(job->blocks, i), period = job->blocks.period;
+    const element *x = (const element *)call->x + at, *r = call->residual ? (const element *)call->residual + at : 0;
+    const float *mean = job->lanes, *scale = mean + period, *shift = scale + period;
+    NAME(normalise_plain)(x, r, n, period, mean, scale, shift, call->relu, (element *)call->y + at);
+}
+static int NAME(normalise)(const hex_normalise_call *call) {
+    row_blocks b = blocks_of(call->rows, call->channels);
+    rows_job job = {call, b, floats(3 * b.period), 0};
+    if (!job.lanes) return HEX_NO_MEMORY;
+    repeat(job.lanes, call->mean, call->channels, b.period);
+    repeat(job.lanes + b.period, call->scale, call->channels, b.period);
+    repeat(job.lanes + 2 * b.period, call->shift, call->channels, b.period);
+    int status = hex_run(NAME(normalise_task), &job, b.count, call->threads, 0);
+    free(job.lanes);
+    return status;
+}
