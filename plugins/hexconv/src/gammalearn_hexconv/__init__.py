@@ -12,14 +12,22 @@ if TYPE_CHECKING:
     from gammalearn_hexconv import functional
     from gammalearn_hexconv.backends.report import backend_report
     from gammalearn_hexconv.lattice import HexLattice
+    from gammalearn_hexconv.modules import HexAdaptiveAvgPool2d
+    from gammalearn_hexconv.modules import HexAdaptiveMaxPool2d
+    from gammalearn_hexconv.modules import HexAvgPool2d
     from gammalearn_hexconv.modules import HexConv2d
     from gammalearn_hexconv.modules import HexConvTranspose2d
+    from gammalearn_hexconv.modules import HexMaxPool2d
     from gammalearn_hexconv.table import NeighbourTable
 
 _PLACES = {
+    "HexAdaptiveAvgPool2d": "modules",
+    "HexAdaptiveMaxPool2d": "modules",
+    "HexAvgPool2d": "modules",
     "HexConv2d": "modules",
     "HexConvTranspose2d": "modules",
     "HexLattice": "lattice",
+    "HexMaxPool2d": "modules",
     "NeighbourTable": "table",
     "backend_report": "backends.report",
     "functional": "",
@@ -38,9 +46,13 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "HexAdaptiveAvgPool2d",
+    "HexAdaptiveMaxPool2d",
+    "HexAvgPool2d",
     "HexConv2d",
     "HexConvTranspose2d",
     "HexLattice",
+    "HexMaxPool2d",
     "NeighbourTable",
     "backend_report",
     "functional",

@@ -6,12 +6,17 @@ same number of dimensions, stored channels-last.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
+from gammalearn_hexconv.backends.choosing import AVG_POOLS
 from gammalearn_hexconv.backends.choosing import CONVS
+from gammalearn_hexconv.backends.choosing import MAX_POOLS
 from gammalearn_hexconv.backends.choosing import Backend
 from gammalearn_hexconv.backends.choosing import check_backend
 from gammalearn_hexconv.backends.choosing import choose_conv
+from gammalearn_hexconv.backends.choosing import choose_pool
 from gammalearn_hexconv.backends.site import Site
 from gammalearn_hexconv.backends.site import site_of
 from gammalearn_hexconv.backends.weights import swapped
@@ -112,6 +117,85 @@ def hex_conv_transpose2d(
     return back(_conv(pixels, weights, bias, site, groups, backend))
 
 
+def hex_max_pool2d(
+    image: Tensor, table: NeighbourTable | Site, *, backend: Backend = "auto", indexedconv_compat: bool = False
+) -> Tensor:
+    """Take the largest of the pixels that each output sees.
+
+    Of several equal ones the first gets the gradient; NaN counts as the largest, as in torch. An output that sees no
+    pixel is 0.
+
+    Parameters
+    ----------
+    image : Tensor, (n, channels, table.n_in)
+    table : NeighbourTable
+    backend : {"auto", "indirect", "gather", "reference"}
+        What computes it. IndexedConv itself can do it only as with ``indexedconv_compat``.
+    indexedconv_compat : bool
+        Whether a missing pixel counts as 0, as in IndexedConv, instead of being left out.
+
+    Returns
+    -------
+    Tensor, (n, channels, table.n_out)
+
+    Examples
+    --------
+    >>> import torch
+    >>> table = NeighbourTable([(0, 1), (1, 2), (2, -1)], n_in=3)
+    >>> hex_max_pool2d(torch.tensor([[[1.0, -2.0, -3.0]]]), table)
+    tensor([[[ 1., -2., -3.]]])
+    """
+    site, pixels, back = _pooled(image, table, backend)
+    choice = choose_pool(backend, site, like_indexedconv=indexedconv_compat, dtype=image.dtype, device=image.device)
+    return back(MAX_POOLS[choice.backend](pixels, site, indexedconv_compat))
+
+
+def hex_avg_pool2d(
+    image: Tensor,
+    table: NeighbourTable | Site,
+    *,
+    count_include_pad: bool = False,
+    backend: Backend = "auto",
+    indexedconv_compat: bool = False,
+) -> Tensor:
+    """Take the mean of the pixels that each output sees.
+
+    Parameters
+    ----------
+    image : Tensor, (n, channels, table.n_in)
+    table : NeighbourTable
+    count_include_pad : bool
+        Whether missing pixels count, as zeros, instead of being left out. An output that sees no pixel is 0.
+    backend : {"auto", "indirect", "gather", "reference"}
+        What computes it. IndexedConv itself can do it only with missing pixels counted.
+    indexedconv_compat : bool
+        The same as ``count_include_pad``, which is what IndexedConv does.
+
+    Returns
+    -------
+    Tensor, (n, channels, table.n_out)
+
+    Examples
+    --------
+    >>> import torch
+    >>> table = NeighbourTable([(0, 1), (1, 2), (2, -1)], n_in=3)
+    >>> hex_avg_pool2d(torch.tensor([[[1.0, 2.0, 3.0]]]), table)
+    tensor([[[1.5000, 2.5000, 3.0000]]])
+    """
+    counted = count_include_pad or indexedconv_compat
+    site, pixels, back = _pooled(image, table, backend)
+    choice = choose_pool(backend, site, like_indexedconv=counted, dtype=image.dtype, device=image.device)
+    return back(AVG_POOLS[choice.backend](pixels, site, counted))
+
+
+def _pooled(
+    image: Tensor, table: NeighbourTable | Site, backend: str
+) -> tuple[Site, Tensor, Callable[[Tensor], Tensor]]:
+    check_backend(backend)
+    site = table if isinstance(table, Site) else site_of(table, image.device)
+    return site, *pixels_last(image, channels=None, n_pixels=site.table.n_in)
+
+
 def _conv(pixels: Tensor, weight: Tensor, bias: Tensor | None, site: Site, groups: int, backend: Backend) -> Tensor:
     cast_pixels, cast_weight, cast_bias = autocast(pixels, weight, bias)
     assert cast_pixels is not None
@@ -141,4 +225,4 @@ def _check_weight(weight: Tensor, bias: Tensor | None, n_taps: int, groups: int)
         raise ValueError(f"expected a bias of the shape ({weight.shape[0]},), got {tuple(bias.shape)}")
 
 
-__all__ = ["hex_conv2d", "hex_conv_transpose2d"]
+__all__ = ["hex_avg_pool2d", "hex_conv2d", "hex_conv_transpose2d", "hex_max_pool2d"]

@@ -19,7 +19,7 @@ Rows = NDArray[np.int32]
 
 
 def _rows(values: object) -> Rows:
-    rows = np.array(values, dtype=np.int64)
+    rows = np.asarray(values).astype(np.int64)
     if rows.ndim != 2 or not rows.size:
         raise ValueError(f"expected a neighbour table of the shape (n_out, n_taps), got {rows.shape}")
     return _read_only(rows)
@@ -122,6 +122,11 @@ class NeighbourTable:
     def n_taps(self) -> int:
         """Number of taps."""
         return int(self.rows.shape[1])
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Number of inputs that each output sees, (n_out,)."""
+        return np.asarray((self.rows >= 0).sum(axis=1))
 
     @property
     def is_injective(self) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor
 from gammalearn_hexconv.backends import axial
 from gammalearn_hexconv.backends import gather
 from gammalearn_hexconv.backends import indirect
+from gammalearn_hexconv.backends import pooling
 from gammalearn_hexconv.backends import reference
 from gammalearn_hexconv.backends.site import Site
 
@@ -25,7 +26,19 @@ CONVS: dict[str, Conv] = {
     "gather": gather.conv2d,
     "reference": reference.conv2d,
 }
+Pool = Callable[[Tensor, Site, bool], Tensor]
+MAX_POOLS: dict[str, Pool] = {
+    "indirect": indirect.max_pool2d,
+    "gather": pooling.max_pool2d,
+    "reference": reference.max_pool2d,
+}
+AVG_POOLS: dict[str, Pool] = {
+    "indirect": indirect.avg_pool2d,
+    "gather": pooling.avg_pool2d,
+    "reference": reference.avg_pool2d,
+}
 _NO_KERNEL = "the outputs are not those of a kernel on a lattice"
+_MISSING = "IndexedConv counts missing pixels as zeros"
 _FILL = 0.5
 """Share of the box that must be occupied for a dense convolution to be worth it."""
 _CHANNELS = 8
@@ -78,6 +91,32 @@ def choose_conv(
     return Choice(backend, "it is asked for")
 
 
+def choose_pool(
+    backend: str, site: Site, *, like_indexedconv: bool, dtype: torch.dtype, device: torch.device
+) -> Choice:
+    """The backend for a pooling.
+
+    Raises
+    ------
+    ValueError
+        The wanted backend cannot do it; the message says why.
+    """
+    why_not = indirect.why_not(dtype, device)
+    if backend == "auto":
+        if _exporting():
+            return Choice("gather", "the layer is being exported")
+        return Choice("gather", why_not) if why_not else Choice("indirect", "the compiled kernel is there")
+    missing = None if like_indexedconv or site.table.counts.min() == site.table.n_taps else _MISSING
+    reasons = {
+        "axial": "poolings are not computed in a dense box",
+        "indirect": why_not,
+        "reference": missing or reference.why_not(groups=1),
+    }
+    if (reason := reasons.get(backend)) is not None:
+        raise ValueError(f"the backend {backend!r} cannot run this layer: {reason}. Use backend='auto'")
+    return Choice(backend, "it is asked for")
+
+
 def _why_not(backend: str, site: Site, groups: int, dtype: torch.dtype, device: torch.device) -> str | None:
     if backend == "indirect":
         return indirect.why_not(dtype, device)
@@ -107,4 +146,4 @@ def _why_not_dense(site: Site, in_channels: int) -> str | None:
     return f"{in_channels} channels are too few for a dense box" if in_channels < _CHANNELS else None
 
 
-__all__ = ["CONVS", "Backend", "Choice", "check_backend", "choose_conv"]
+__all__ = ["AVG_POOLS", "CONVS", "MAX_POOLS", "Backend", "Choice", "check_backend", "choose_conv", "choose_pool"]

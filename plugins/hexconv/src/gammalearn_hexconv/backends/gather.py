@@ -8,49 +8,17 @@ gathered as well, through the inverse of the table.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from gammalearn_hexconv.backends.gathering import Gathering
 from gammalearn_hexconv.backends.site import Site
-from gammalearn_hexconv.backends.weights import swapped
-from gammalearn_hexconv.table import NeighbourTable
 
 _CHUNK = 1 << 18
 """Numbers gathered at a time on a CPU: one MiB of single precision."""
-
-
-class Gathering(NamedTuple):
-    """A table's tensors, forwards and backwards."""
-
-    table: NeighbourTable
-    seen: Tensor
-    seeing: Tensor
-    taps: Tensor | None
-    """Tap of each column of the inverse table; None if there is one a tap, in order."""
-
-    @classmethod
-    def of(cls, site: Site) -> Gathering:
-        """Those of a site."""
-        return cls(site.table, site.seen, site.seeing, None if site.table.is_injective else site.inverse_taps)
-
-    @property
-    def backwards(self) -> Gathering:
-        """Those of the transposed table."""
-        table = self.table.transposed
-        if self.taps is None:
-            return Gathering(table, self.seeing, self.seen, None)
-        tensors = table.tensors(self.seen.device)
-        taps = None if table.is_injective else tensors.inverse_taps
-        return Gathering(table, tensors.seen, tensors.seeing, taps)
-
-    def weights_back(self, weight: Tensor, groups: int) -> Tensor:
-        """Weights of the transposed convolution at the columns of the inverse table."""
-        back = swapped(weight, groups)
-        return back if self.taps is None else back.index_select(2, self.taps)
 
 
 def conv2d(pixels: Tensor, weight: Tensor, bias: Tensor | None, site: Site, groups: int) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gammalearn_hexconv.backends.pooling import without_blind
 from gammalearn_hexconv.backends.site import Site
 
 _DTYPES = (torch.float32, torch.bfloat16)
@@ -36,4 +37,21 @@ def conv2d(pixels: Tensor, weight: Tensor, bias: Tensor | None, site: Site, grou
     return output
 
 
-__all__ = ["conv2d", "why_not"]
+def max_pool2d(pixels: Tensor, site: Site, missing_is_zero: bool) -> Tensor:
+    """Pool ``(n, n_in, channels)`` to ``(n, n_out, channels)``."""
+    from gammalearn_hexconv.kernel import ops
+
+    output: Tensor = ops.max_pool(pixels.contiguous(), site.rows, missing_is_zero)[0]
+    return without_blind(output, site)
+
+
+def avg_pool2d(pixels: Tensor, site: Site, missing_is_zero: bool) -> Tensor:
+    """Pool ``(n, n_in, channels)`` to ``(n, n_out, channels)``."""
+    from gammalearn_hexconv.kernel import ops
+
+    tables = site.rows, site.inverse_rows, site.inverse_taps
+    output: Tensor = ops.avg_pool(pixels.contiguous(), *tables, missing_is_zero)
+    return without_blind(output, site)
+
+
+__all__ = ["avg_pool2d", "conv2d", "max_pool2d", "why_not"]

@@ -31,4 +31,20 @@ def conv2d(pixels: Tensor, weight: Tensor, bias: Tensor | None, site: Site, grou
     return output.transpose(1, 2)
 
 
-__all__ = ["conv2d", "why_not"]
+def max_pool2d(pixels: Tensor, site: Site, missing_is_zero: bool) -> Tensor:
+    """Pool ``(n, n_in, channels)`` to ``(n, n_out, channels)``; a missing pixel counts as 0."""
+    from indexedconv.engine import IndexedMaxPool2d
+
+    output: Tensor = IndexedMaxPool2d(site.rows.t().long()).to(pixels)(pixels.transpose(1, 2))
+    return output.transpose(1, 2)
+
+
+def avg_pool2d(pixels: Tensor, site: Site, missing_is_zero: bool) -> Tensor:
+    """Pool ``(n, n_in, channels)`` to ``(n, n_out, channels)``; a missing pixel counts as 0."""
+    from indexedconv.engine import IndexedAveragePool2d
+
+    output: Tensor = IndexedAveragePool2d(site.rows.t().long()).to(pixels)(pixels.transpose(1, 2))
+    return output.transpose(1, 2)
+
+
+__all__ = ["avg_pool2d", "conv2d", "max_pool2d", "why_not"]

@@ -144,7 +144,7 @@ class HexLattice:
         x, y : array_like of float, (n_pixels,), optional
             Positions: needed to coarsen an irregular lattice.
         """
-        given = np.array(table, dtype=np.int64)
+        given = np.asarray(table)
         rows = NeighbourTable(given, len(given)).rows
         if (found := walked(rows)) is not None:
             kind, axial = found

@@ -18,7 +18,7 @@ def checked(axial: object) -> Points:
     ValueError
         There are no points, they are not pairs, or two are the same.
     """
-    points = np.array(axial, dtype=np.int64)
+    points = np.asarray(axial).astype(np.int64)
     points.setflags(write=False)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ValueError(f"expected axial coordinates of the shape (n_pixels, 2), got {points.shape}")
