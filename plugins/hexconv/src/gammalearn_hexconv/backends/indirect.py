@@ -20,6 +20,7 @@ def why_not(dtype: torch.dtype, device: torch.device) -> str | None:
     return _missing()
 
 
+@torch.compiler.assume_constant_result
 def _missing() -> str | None:
     try:
         from gammalearn_hexconv import kernel

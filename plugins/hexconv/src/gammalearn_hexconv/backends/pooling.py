@@ -37,7 +37,7 @@ def avg_pool2d(pixels: Tensor, site: Site, missing_is_zero: bool) -> Tensor:
 
 def without_blind(output: Tensor, site: Site) -> Tensor:
     """The same with zeros where an output sees no pixel."""
-    if site.table.counts.min() > 0:
+    if not site.has_blind:
         return output
     return output.masked_fill((site.rows < 0).all(dim=1, keepdim=True), 0.0)
 

@@ -24,11 +24,15 @@ class Site(nn.Module):
     cells: Tensor
     out_cells: Tensor
     weights_at: Tensor
+    has_blind: bool
+    """Whether an output sees no input."""
 
     def __init__(self, table: NeighbourTable) -> None:
         super().__init__()
         self.table = table
         self.frame: AxialFrame | None = axial_frame(table)
+        # Here, as torch.compile cannot look into cached properties.
+        self.has_blind = bool(table.counts.min() == 0)
         for name, tensor in table.tensors("cpu")._asdict().items():
             self.register_buffer(name, tensor, persistent=False)
         if self.frame is not None:

@@ -39,8 +39,8 @@ def take_indices(state: dict[str, Tensor], prefix: str, table: NeighbourTable) -
     if not _same(rows.t().cpu().numpy(), table):
         warnings.warn(
             f"the weights of {prefix.removesuffix('.') or 'this layer'} come from an IndexedConv layer with other "
-            f"pixels: its indices_ are not those from {table.n_in} to {table.n_out} pixels here, in whatever order. The "
-            "weights are taken as they are; check the camera, its orientation and the stride",
+            f"pixels: its indices_ are not those from {table.n_in} to {table.n_out} pixels here, in whatever order. "
+            "The weights are taken as they are; check the camera, its orientation and the stride",
             IndicesWarning,
             stacklevel=2,
         )

@@ -39,8 +39,8 @@ class HexAdaptiveAvgPool2d(_HexAdaptivePool):
     """The mean of the pixels of each cell that a camera is divided into.
 
     Takes ``(n, channels, lattice.n_pixels)`` and gives ``(n, channels, output_size)``, whatever the camera. With 1 it
-    is the mean of all pixels. Hexagonal and irregular cameras are divided into a hexagon of cells as large as the camera,
-    square ones into a square. A cell without pixels is 0.
+    is the mean of all pixels. Hexagonal and irregular cameras are divided into a hexagon of cells as large as the
+    camera, square ones into a square. A cell without pixels is 0.
 
     Parameters
     ----------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import torch
 from torch import Tensor
 from torch import nn
@@ -107,7 +106,7 @@ class HexConv2d(HexLayer):
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: object) -> None:
         take_indices(state_dict, prefix, self.table)
-        super()._load_from_state_dict(state_dict, prefix, *others)  # type: ignore[no-untyped-call]
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def chosen_backend(self) -> Choice:
         """What computes inputs of the type of the weights, and why."""
