@@ -17,10 +17,11 @@ def why_not(dtype: torch.dtype, device: torch.device) -> str | None:
         return f"the kernel is for CPUs, not for {device.type}"
     if dtype not in _DTYPES:
         return f"the kernel is for float32 and bfloat16, not for {str(dtype).removeprefix('torch.')}"
-    return _missing()
+    missing: str | None = _missing()
+    return missing
 
 
-@torch.compiler.assume_constant_result
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _missing() -> str | None:
     try:
         from gammalearn_hexconv import kernel
