@@ -206,6 +206,13 @@ def test_the_same_seed_gives_the_same_weights(make: Make, small: CameraGeometry)
     assert any(not torch.equal(states[0][name], states[2][name]) for name in states[0] if name.endswith("weight"))
 
 
+def test_it_is_compiled_whole(make: Make, small: CameraGeometry) -> None:
+    network = settled(make(small))
+    compiled = torch.compile(network, fullgraph=True, backend="aot_eager")
+    pixels = torch.randn(3, 2, 217)
+    torch.testing.assert_close(compiled(pixels), network(pixels))
+
+
 def test_it_is_exported_for_any_number_of_images(make: Make, small: CameraGeometry) -> None:
     network = settled(make(small))
     dynamic = ({0: torch.export.Dim("n")},)
@@ -222,6 +229,20 @@ def test_all_backends_give_the_same(make: Make, small: CameraGeometry) -> None:
         other.load_state_dict(network.state_dict())
         torch.testing.assert_close(other(pixels), network(pixels), atol=1e-5, rtol=1e-4)
         assert backend in str(other.backend_report())
+
+
+@pytest.mark.parametrize("how", ["autocast", "weights"])
+def test_it_runs_in_bfloat16(make: Make, small: CameraGeometry, how: str) -> None:
+    network, pixels = settled(make(small)), torch.randn(4, 2, 217)
+    expected = network(pixels)
+    if how == "autocast":
+        with torch.autocast("cpu", torch.bfloat16):
+            predicted = network(pixels)
+    else:
+        predicted = network.bfloat16()(pixels.bfloat16())
+    for name, values in predicted.items():
+        assert values.dtype == torch.bfloat16
+        torch.testing.assert_close(values.float(), expected[name], atol=0.1, rtol=0.1)
 
 
 def test_the_report_names_every_convolution(make: Make, small: CameraGeometry) -> None:

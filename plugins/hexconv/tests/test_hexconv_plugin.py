@@ -44,7 +44,7 @@ def test_the_registry_finds_the_plug_in(registry: Registry) -> None:
     assert (found.state, found.reason, found.heavy) == ("ok", "", ())
     assert found.distribution == "gammalearn-hexconv"
     networks = [name for name in registry.ids("network") if name.startswith("hexconv.")]
-    assert networks == ["hexconv.gammaphysnet", "hexconv.resnet", "hexconv.unet"]
+    assert networks == ["hexconv.gammaphysnet", "hexconv.resnet", "hexconv.unet", "hexconv.vgg"]
 
 
 def test_loading_it_in_a_new_interpreter_pulls_in_nothing_heavy() -> None:
@@ -68,6 +68,7 @@ def test_it_declares_its_networks() -> None:
         "gammaphysnet": "GammaPhysNet",
         "resnet": "HexResNet",
         "unet": "HexUNet",
+        "vgg": "HexVGG",
     }
     assert all(isinstance(r, Network) and r.lattice == "pixels" and not r.stereo and not r.takes for r in records)
 
@@ -83,12 +84,12 @@ def test_plugins_list_and_show_tell_of_its_networks_without_torch() -> None:
     import sys
     from gammalearn_core.cli import main
     assert main(["plugins", "list"]) == 0
-    for name in ("gammaphysnet", "resnet", "unet"):
+    for name in ("gammaphysnet", "resnet", "unet", "vgg"):
         assert main(["plugins", "show", f"hexconv.{name}"]) == 0
     print({"torch", "numpy"} & set(sys.modules))
     """
     lines = python(f"if True:{code}").splitlines()
-    assert [line.split()[-2:] for line in lines if line.startswith("hexconv ")] == [["3", "networks"]]
+    assert [line.split()[-2:] for line in lines if line.startswith("hexconv ")] == [["4", "networks"]]
     assert lines[-1] == "set()"
 
 
@@ -140,7 +141,23 @@ def test_the_settings_in_the_readme_are_valid() -> None:
 
 
 SETTINGS = """
+import numpy as np
 from gammalearn_core import Experiment, ref
+
+
+class Impact:
+    columns = ("true_core_x", "true_core_y")
+    geometry = "ground_vector"
+    applies_to = (0,)
+    size = 2
+    classes = ()
+
+    def encode(self, events):
+        return np.column_stack([events[name] for name in self.columns]).astype(np.float32) / 1000
+
+    def decode(self, prediction, events):
+        return {}
+
 
 experiment = Experiment(
     name="multitask",
@@ -153,7 +170,9 @@ experiment = Experiment(
         "particle": ref("core.cross_entropy"),
         "energy": ref("core.l1"),
         "direction": ref("core.mse"),
+        "impact": ref("core.mse"),
     },
+    targets={"impact": ref(Impact)},
     epochs=1,
     batch_size=16,
 )
@@ -180,6 +199,8 @@ def test_gammaphysnet_is_trained_by_the_command(tmp_path: Path) -> None:
     assert json.loads((folder / "run.json").read_text())["status"] == "finished"
     metrics = json.loads((folder / "metrics.json").read_text())["splits"]["test"]
     assert {"energy/n", "direction/n", "particle/n"} <= set(metrics)
+    tasks = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["train"]
+    assert tasks["impact/loss"] > 0
     written = json.loads((folder / "experiment.json").read_text())["network"]
     assert (written["component"], written["parameters"]["attention"]) == ("hexconv.gammaphysnet", "dual")
 

@@ -32,3 +32,9 @@ def gammalearn_networks() -> Iterator[Network]:
         summary="U-Net on the camera's pixels, its features pooled for the tasks",
         lattice="pixels",
     )
+    yield Network(
+        name="vgg",
+        target=f"{NETWORKS}.vgg:HexVGG",
+        summary="Plain convolutional network with pooling, on the camera's pixels",
+        lattice="pixels",
+    )
