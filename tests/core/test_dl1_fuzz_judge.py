@@ -19,6 +19,7 @@ from damage.kinds import Effect
 from damage.making import Damaged
 from damage.making import base
 from damage.making import damage
+from damage.places import tables
 from damage.running import Readers
 from damage.seeing import Seen
 from damage.traces import can_be_read
@@ -104,6 +105,15 @@ def test_wrong_numbers_of_a_real_file_are_found(readers: Readers, tmp_path: Path
     assert readers.judge(evolve(damaged, effect=Effect())).outcome == "wrong"
     beside = readers.judge(evolve(damaged, effect=Effect(unchecked=True)), good=base(NAME))
     assert (beside.outcome, beside.why.split(":")[0]) == ("silent", "skip")
+
+
+@pytest.mark.parametrize(("name", "needed"), [(NAME, False), ("gamma_prod3_ctapipe_0.8.0_by_type.dl1.h5", True)])
+def test_only_tables_that_are_needed_are_damaged(name: str, needed: bool) -> None:
+    """No error is right where ``tels_with_trigger`` tells the multiplicity and nobody reads the other table."""
+    path = "dl1/event/telescope/trigger"
+    with h5py.File(base(name)) as file:
+        assert path in file
+        assert (path in tables(file, "trigger")) == needed
 
 
 def test_a_file_that_is_refused_without_need_is_found(readers: Readers, tmp_path: Path) -> None:

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from damage.kinds import Random
 
 Rows = NDArray[Any]
+_TRIGGER = "dl1/event/subarray/trigger"
+_TEL_TRIGGER = "dl1/event/telescope/trigger"
+"""Tells the multiplicity where the table of the subarray does not, and else nothing."""
 ROLES = {
     "images": ("dl1/event/telescope/images/", "dl1/event/telescope/image/"),
     "parameters": ("dl1/event/telescope/parameters/",),
     "shower": ("simulation/event/subarray/shower",),
     "impact": ("simulation/event/telescope/impact/",),
-    "trigger": ("dl1/event/subarray/trigger", "dl1/event/telescope/trigger"),
+    "trigger": (_TRIGGER, _TEL_TRIGGER),
     "layout": ("configuration/instrument/subarray/layout",),
     "optics": ("configuration/instrument/telescope/optics",),
     "geometry": ("configuration/instrument/telescope/camera/geometry_",),
@@ -49,16 +52,22 @@ INSTRUMENT = ("geometry", "layout", "optics")
 
 
 def tables(file: h5py.File, *roles: str) -> list[str]:
-    """Paths of the tables of these roles, or of all roles."""
+    """Paths of the tables of these roles, or of all roles, that the loader needs to read."""
     beginnings = tuple(b for role in roles or ROLES for b in ROLES[role])
+    unread = {_TEL_TRIGGER} if "tels_with_trigger" in _columns_at(file, _TRIGGER) else set()
     found: list[str] = []
 
     def add(name: str, node: object) -> None:
-        if isinstance(node, h5py.Dataset) and node.dtype.names and name.startswith(beginnings):
+        if isinstance(node, h5py.Dataset) and node.dtype.names and name.startswith(beginnings) and name not in unread:
             found.append(name)
 
     file.visititems(add)
     return found
+
+
+def _columns_at(file: h5py.File, path: str) -> tuple[str, ...]:
+    node = file.get(path)
+    return (node.dtype.names or ()) if isinstance(node, h5py.Dataset) else ()
 
 
 def role_of(path: str) -> str:
