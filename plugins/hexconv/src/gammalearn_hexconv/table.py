@@ -158,7 +158,7 @@ class NeighbourTable:
 
         With the weights of `inverse.taps`, it is that of the transposed convolution.
         """
-        if self.adjoint_of is not None and self.is_injective:
+        if self.adjoint_of is not None and self.adjoint_of.is_injective:
             return self.adjoint_of
         return NeighbourTable(self.inverse.rows, self.n_out, adjoint_of=self)
 

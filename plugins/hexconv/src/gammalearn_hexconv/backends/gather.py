@@ -1,8 +1,11 @@
 """Gathered convolution: what the taps see side by side, then one product of matrices an image.
 
-A few images at a time, so that what is gathered stays in the cache. Products are those of single images, whatever the
-batch: so the result of an image depends neither on the others nor on how many there are. The gradient of the input is
-gathered as well, through the inverse of the table.
+A few images at a time, so that what is gathered stays in the cache. The gradient of the input is gathered as well,
+through the inverse of the table.
+
+Products are those of single images, and of whole vectors of output channels, because with these the libraries of
+matrices that torch is built with give an image the same bits whatever the batch and the number of threads. That is
+what was found with MKL on processors with AVX-512, not what it promises.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from torch.autograd.function import FunctionCtx
 from gammalearn_hexconv.backends.gathering import Gathering
 from gammalearn_hexconv.backends.site import Site
 
+_VECTOR = 16
+"""Output channels of products are a multiple of this."""
 _CHUNK = 1 << 18
 """Numbers gathered at a time on a CPU: one MiB of single precision."""
 
@@ -35,7 +40,7 @@ def _whole(pixels: Tensor, weight: Tensor, bias: Tensor | None, seen: Tensor, n_
     columns = F.pad(pixels, (0, 0, 0, 1)).index_select(1, seen)
     columns = columns.view(pixels.shape[0], n_out, n_taps, groups, -1).transpose(2, 3).flatten(3)
     matrices = _matrices(weight, groups)
-    output = (columns.unsqueeze(3) @ matrices).flatten(2) if groups > 1 else columns.squeeze(2) @ matrices[0]
+    output = (columns.transpose(1, 2) @ matrices).transpose(1, 2).flatten(2)
     return output if bias is None else output + bias
 
 
@@ -43,6 +48,11 @@ def _matrices(weight: Tensor, groups: int) -> Tensor:
     """``(groups, n_taps * in_channels // groups, out_channels // groups)``."""
     n, per_group, n_taps = weight.shape
     return weight.view(groups, n // groups, per_group, n_taps).permute(0, 3, 2, 1).flatten(1, 2).contiguous()
+
+
+def _padded(values: Tensor) -> Tensor:
+    """The same with zeros up to whole vectors of the last dimension."""
+    return F.pad(values, (0, -values.shape[-1] % _VECTOR))
 
 
 class _Conv(torch.autograd.Function):
@@ -97,24 +107,23 @@ class _WeightGradient(torch.autograd.Function):
 def _convolved(pixels: Tensor, weight: Tensor, bias: Tensor | None, gathering: Gathering, groups: int) -> Tensor:
     n_out = gathering.table.n_out
     output = pixels.new_empty(pixels.shape[0], n_out, weight.shape[0])
-    matrices = _matrices(weight, groups)
+    matrices = _padded(_matrices(weight, groups))
     for images, columns in _gathered(pixels, gathering, groups):
         for group, values in enumerate(output[images].chunk(groups, dim=2)):
             product = torch.bmm(columns[group], matrices[group].expand(columns.shape[1], -1, -1))
-            values.copy_(product)
+            values.copy_(product[:, :, : values.shape[2]])
     return output if bias is None else output.add_(bias)
 
 
 def _weight_gradient(pixels: Tensor, gradient: Tensor, gathering: Gathering, groups: int) -> Tensor:
     n_taps, out = gathering.table.n_taps, gradient.shape[2] // groups
     exact = torch.promote_types(pixels.dtype, torch.float32)
-    total = pixels.new_zeros(groups, n_taps * pixels.shape[2] // groups, out, dtype=exact)
+    total = pixels.new_zeros(groups, out, n_taps * pixels.shape[2] // groups, dtype=exact)
     for images, columns in _gathered(pixels, gathering, groups):
         for group, values in enumerate(gradient[images].chunk(groups, dim=2)):
-            for product in torch.bmm(columns[group].transpose(1, 2), values):
-                total[group] += product
-    by_output = total.view(groups, n_taps, -1, out).permute(0, 3, 2, 1)
-    return by_output.reshape(groups * out, -1, n_taps).to(pixels.dtype)
+            for product in torch.bmm(_padded(values).transpose(1, 2), columns[group]):
+                total[group] += product[:out]
+    return total.view(groups * out, n_taps, -1).transpose(1, 2).contiguous().to(pixels.dtype)
 
 
 def _gathered(pixels: Tensor, gathering: Gathering, groups: int) -> Iterator[tuple[slice, Tensor]]:
