@@ -127,9 +127,24 @@ def test_every_parameter_has_a_gradient(make: Make, small: CameraGeometry) -> No
         assert parameter.grad.any(), name
 
 
-def test_no_image_is_legal(make: Make, small: CameraGeometry) -> None:
-    predicted = make(small).eval()(torch.zeros(0, 2, 217))
-    assert {name: tuple(p.shape) for name, p in predicted.items()} == {n: (0, t.size) for n, t in TASKS.items()}
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("n", [0, 1])
+def test_few_images_are_legal(make: Make, small: CameraGeometry, n: int, training: bool) -> None:
+    network = make(small).train(training)
+    predicted = network(torch.randn(n, 2, 217))
+    assert {name: tuple(p.shape) for name, p in predicted.items()} == {k: (n, t.size) for k, t in TASKS.items()}
+    torch.stack([p.sum() for p in predicted.values()]).sum().backward()  # type: ignore[no-untyped-call]
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+
+def test_no_image_changes_no_statistics(make: Make, small: CameraGeometry) -> None:
+    network = make(small).train()
+    network(torch.randn(4, 2, 217))
+    before = {n: b.clone() for n, b in network.named_buffers() if "running" in n}
+    network(torch.zeros(0, 2, 217))
+    after = {n: b for n, b in network.named_buffers() if "running" in n}
+    assert before
+    torch.testing.assert_close(after, before, atol=0, rtol=0)
 
 
 def test_evaluation_is_repeatable_and_leaves_the_network_as_it_is(make: Make, small: CameraGeometry) -> None:
@@ -195,6 +210,15 @@ def test_its_state_makes_the_same_network_again_and_holds_no_tables(make: Make, 
     again.load_state_dict(state)
     pixels = torch.randn(2, 2, 217)
     torch.testing.assert_close(again(pixels), network(pixels), atol=0, rtol=0)
+
+
+def test_it_is_built_again_from_plain_data(make: Make, small: CameraGeometry, inputs: Inputs) -> None:
+    network = settled(make(small))
+    outputs = OutputSpec.from_dict(OutputSpec(tasks=TASKS).to_dict())
+    again = type(network)(inputs=InputSpec.from_dict(inputs(small).to_dict()), outputs=outputs, **SMALL)  # type: ignore[call-arg]
+    again.load_state_dict(network.state_dict())
+    pixels = torch.randn(2, 2, 217)
+    torch.testing.assert_close(again.eval()(pixels), network(pixels), atol=0, rtol=0)
 
 
 def test_the_same_seed_gives_the_same_weights(make: Make, small: CameraGeometry) -> None:
@@ -288,6 +312,18 @@ def test_a_network_without_tasks_is_refused(make: Make, small: CameraGeometry) -
 def test_images_on_a_grid_are_refused(make: Make, small: CameraGeometry) -> None:
     with pytest.raises(ValueError, match="on the pixels of camera 'hexagon8', but are on a grid of 20 x 30"):
         make(small, shape=(20, 30))
+
+
+def test_several_cameras_are_refused(make: Make, small: CameraGeometry, grid: CameraGeometry, inputs: Inputs) -> None:
+    both = InputSpec(level="telescope", cameras={**inputs(small).cameras, **inputs(grid).cameras})
+    with pytest.raises(ValueError, match="expected images of one camera"):
+        type(make(small))(inputs=both, outputs=OutputSpec(tasks=TASKS))  # type: ignore[call-arg]
+
+
+def test_tasks_may_have_the_names_of_attributes(make: Make, small: CameraGeometry, inputs: Inputs) -> None:
+    tasks = dict.fromkeys(("type", "keys", "forward"), TASKS["energy"])
+    network = type(make(small))(inputs=inputs(small), outputs=OutputSpec(tasks=tasks), **SMALL)  # type: ignore[call-arg]
+    assert list(network(torch.zeros(2, 2, 217))) == ["type", "keys", "forward"]
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 217), (2, 2, 216), (2, 217), (2, 2, 217, 1)])
