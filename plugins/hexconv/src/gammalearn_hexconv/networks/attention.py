@@ -9,6 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch import nn
 
+from gammalearn_hexconv.fused.training import PixelScore
+from gammalearn_hexconv.fused.training import pixel_means
+from gammalearn_hexconv.fused.training import pointwise
+from gammalearn_hexconv.fused.training import scaled
+
 Attention = Literal["squeeze_excite", "spatial", "dual"]
 """Names that settings give to the modules below."""
 
@@ -39,7 +44,7 @@ class SqueezeExcite(nn.Module):
 
     def gate(self, pixels: Tensor) -> Tensor:
         """Factor of each channel, from 0 to 1, ``(n, channels, 1, 1)``."""
-        hidden = F.relu(self.reduce(pixels.mean(dim=(2, 3))))
+        hidden = F.relu(self.reduce(pixel_means(pixels)))
         return self.expand(hidden).sigmoid()[:, :, None, None]  # type: ignore[no-any-return]
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -70,11 +75,15 @@ class SpatialAttention(nn.Module):
 
     def gate(self, pixels: Tensor) -> Tensor:
         """Factor of each pixel, from 0 to 1, ``(n, 1, n_pixels, 1)``."""
-        hidden = F.relu(self.norm(self.reduce(pixels)))
-        return self.score(hidden).sigmoid()  # type: ignore[no-any-return]
+        return PixelScore(self.norm, self.score).gate(pointwise(self.reduce, pixels))
+
+    def scale(self, pixels: Tensor, channel_gate: Tensor | None = None, *, plus: float = 0.0) -> Tensor:
+        """``pixels * channel_gate * (plus + self.gate(pixels))``."""
+        reduced = pointwise(self.reduce, pixels)
+        return scaled(pixels, channel_gate, reduced, PixelScore(self.norm, self.score), plus=plus)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return pixels * self.gate(pixels)
+        return self.scale(pixels)
 
 
 class DualAttention(nn.Module):
@@ -102,7 +111,7 @@ class DualAttention(nn.Module):
         self.spatial = SpatialAttention(channels)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return pixels * self.channel.gate(pixels) * (1 + self.spatial.gate(pixels))
+        return self.spatial.scale(pixels, self.channel.gate(pixels), plus=1.0)
 
 
 def make_attention(name: Attention | None, channels: int, *, ratio: int = 16) -> nn.Module:

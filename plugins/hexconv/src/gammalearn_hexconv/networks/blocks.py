@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch import nn
 
+from gammalearn_hexconv.fused.training import norm_relu
 from gammalearn_hexconv.lattice import HexLattice
 from gammalearn_hexconv.modules import HexConv2d
 from gammalearn_hexconv.networks.options import ConvOptions
@@ -56,7 +57,7 @@ class ConvNormAct(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         pixels = self.conv(pixels)
-        return F.relu(pixels if self.norm is None else self.norm(pixels))
+        return F.relu(pixels) if self.norm is None else norm_relu(self.norm, pixels)
 
 
 class NormActConv(nn.Module):
@@ -101,7 +102,7 @@ class NormActConv(nn.Module):
         self.out_lattice = self.conv.out_lattice
 
     def forward(self, pixels: Tensor) -> Tensor:
-        activated = pixels if self.norm is None else F.relu(self.norm(pixels))
+        activated = pixels if self.norm is None else norm_relu(self.norm, pixels)
         return self.conv(activated)  # type: ignore[no-any-return]
 
 
@@ -186,8 +187,8 @@ class ResidualBlock(nn.Module):
         self.norm2 = nn.BatchNorm2d(channels)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        change = F.relu(self.norm1(self.conv1(pixels)))
-        return F.relu(pixels + self.norm2(self.conv2(change)))
+        change = norm_relu(self.norm1, self.conv1(pixels))
+        return norm_relu(self.norm2, self.conv2(change), pixels)
 
 
 __all__ = ["ConvNormAct", "NormActConv", "PreActivationLayer", "ResidualBlock"]
