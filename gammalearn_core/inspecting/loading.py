@@ -128,6 +128,8 @@ def describe_samples(
         columns = dl1.columns(pieces)
         info.columns = info.columns | _sorted(columns)
         _describe_columns(info, columns)
+        if everything:
+            _read_all(info, columns)
 
 
 def _ids_are_cheap(tables: Tables, dl1: DL1File) -> bool:
@@ -174,6 +176,13 @@ def _describe_columns(info: FileInfo, columns: Mapping[str, Column]) -> None:
     if not info.simulated and "time" in columns:
         with info.noting():
             info.time = _times(columns["time"]("time"))
+
+
+def _read_all(info: FileInfo, columns: Mapping[str, Column]) -> None:
+    """Evaluate all columns, of which any may be named in a cut."""
+    for name, read in columns.items():
+        with info.noting():
+            read(name)
 
 
 def _range(values: NDArray[np.float64]) -> Range | None:

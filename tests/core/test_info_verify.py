@@ -38,6 +38,23 @@ def test_damage_is_found_in_any_table(copy_of: Copy, table: str) -> None:
     assert describe(path).problems == []
 
 
+def test_a_column_that_cuts_cannot_be_made_on_is_found(copy_of: Copy) -> None:
+    path, trigger = copy_of("gamma_4lst_lasercal"), "/dl1/event/subarray/trigger"
+    with h5py.File(path, "r+") as h5:
+        rows, attributes = h5[trigger][:], dict(h5[trigger].attrs)
+        del h5[trigger]
+        kinds = [(n, "f4" if n == "tels_with_trigger" else rows.dtype[n]) for n in rows.dtype.names]
+        table = h5.create_dataset(trigger, (3,), kinds, chunks=(3,), fletcher32=True)
+        table[:] = np.array(
+            [tuple(0.0 if n == "tels_with_trigger" else r[n] for n in rows.dtype.names) for r in rows], kinds
+        )
+        table.attrs.update(attributes)
+    assert describe(path).usable
+    assert told(describe(path, everything=True)) == [
+        ("error", f"table {trigger}, column 'tels_with_trigger': float32 is not a mask of telescopes")
+    ]
+
+
 def test_a_table_that_was_found_damaged_before_is_told_once(copy_of: Copy) -> None:
     path = copy_of("gamma_4lst_lasercal")
     flip_a_byte(path, "/simulation/event/subarray/shower")
