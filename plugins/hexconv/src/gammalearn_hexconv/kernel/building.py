@@ -17,11 +17,11 @@ SOURCE = Path(__file__).with_name("source")
 LIBRARY = Path(__file__).with_name("hexconv_kernel.so")
 
 FLAGS = ("-std=c11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-ffp-contract=fast", "-fno-math-errno")
-AVX512 = ("-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512")
+AVX512 = ("-mavx2", "-mfma", "-mprfchw", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512")
 VARIANTS = {
     "variant_avx512bf16.c": (*AVX512, "-mavx512bf16"),
     "variant_avx512.c": AVX512,
-    "variant_avx2.c": ("-mavx2", "-mfma"),
+    "variant_avx2.c": ("-mavx2", "-mfma", "-mprfchw"),
 }
 """The files for x86-64 only, and the flags by which each may use what not every such processor has."""
 

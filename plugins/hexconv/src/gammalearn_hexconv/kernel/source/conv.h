@@ -17,7 +17,9 @@ typedef struct {
     const float *bias, *scale, *shift;
     int64_t rows_left, outputs_left; /* how much of the tile exists */
     int64_t relu;
-    const int64_t *places; /* of the output pixels, in elements from the following */
+    const element *const *ahead; /* (GROUP) pixels that will be wanted soon, or null */
+    int64_t pixel_size;          /* and their elements */
+    const int64_t *places;       /* (GROUP) of the output pixels, in elements from the following */
     const element *residual;
     element *y, *second;
 } NAME(tile_call);
@@ -59,34 +61,47 @@ TEMPLATE void NAME(multiply)(const int rows, const int width, const int unroll, 
     }
 }
 
-TEMPLATE void NAME(finish)(const int j, const NAME(tile_call) *t, int64_t place, vec v) {
-    int64_t channel = j * LANES, valid = t->outputs_left - channel;
-    place += channel;
-    if (t->residual) v = vec_add(v, load_elements(t->residual + place, valid));
-    if (t->relu) v = vec_relu(v);
-    store_elements(t->y + place, v, valid);
+/* Fetches the lines that will be written, and pixels of the next group, while the sums are under way. The processor
+ * foresees neither of itself: it reads several streams at once, and writes only when a tile is done. */
+TEMPLATE void NAME(prefetch)(const int rows, const int width, const NAME(tile_call) *t) {
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int j = 0; j < width; j++)
+        __builtin_prefetch(t->y + t->places[r] + j * LANES, 1);
+    for (int64_t i = 0; t->ahead && i < t->pixel_size; i += 64 / (int64_t)sizeof(element))
+        UNROLL for (int r = 0; r < rows; r++) __builtin_prefetch(t->ahead[r] + i);
+}
+
+/* Adds the residual, cuts at zero, and stores the sums of one vector of channels; those of pixels that do not exist are
+ * computed like the others, and not stored. */
+TEMPLATE void NAME(finish)(const int rows, const int width, const int j, const NAME(tile_call) *t, vec *sum) {
+    const int64_t channel = j * LANES, valid = t->outputs_left - channel;
+    if (t->residual) UNROLL for (int r = 0; r < rows; r++)
+        sum[r * width + j] = vec_add(sum[r * width + j], load_elements(t->residual + t->places[r] + channel, valid));
+    if (t->relu) UNROLL for (int r = 0; r < rows; r++) sum[r * width + j] = vec_relu(sum[r * width + j]);
+    UNROLL for (int r = 0; r < rows; r++)
+        if (r < t->rows_left) store_elements(t->y + t->places[r] + channel, sum[r * width + j], valid);
     if (!t->second) return;
     vec scale = vec_load_first(t->scale + channel, valid), shift = vec_load_first(t->shift + channel, valid);
-    store_elements(t->second + place, vec_relu(vec_fma(v, scale, shift)), valid);
+    UNROLL for (int r = 0; r < rows; r++) {
+        vec v = vec_relu(vec_fma(sum[r * width + j], scale, shift));
+        if (r < t->rows_left) store_elements(t->second + t->places[r] + channel, v, valid);
+    }
 }
 
 TEMPLATE void NAME(tile)(const int rows, const int width, const int unroll, const NAME(tile_call) *t) {
     vec sum[REGISTERS];
+    NAME(prefetch)(rows, width, t);
     UNROLL for (int j = 0; j < width; j++) {
         vec bias = t->bias ? vec_load_first(t->bias + j * LANES, t->outputs_left - j * LANES) : vec_zero();
         UNROLL for (int r = 0; r < rows; r++) sum[r * width + j] = bias;
     }
     NAME(multiply)(rows, width, unroll, t, sum);
-    UNROLL for (int r = 0; r < rows; r++) {
-        if (r >= t->rows_left) continue;
-        UNROLL for (int j = 0; j < width; j++) NAME(finish)(j, t, t->places[r], sum[r * width + j]);
-    }
+    UNROLL for (int j = 0; j < width; j++) NAME(finish)(rows, width, j, t, sum);
 }
 
-INSTANCE void NAME(tile_1)(const NAME(tile_call) *t) { NAME(tile)(ROWS_1, 1, 4, t); }
-INSTANCE void NAME(tile_2)(const NAME(tile_call) *t) { NAME(tile)(ROWS_2, 2, 2, t); }
-INSTANCE void NAME(tile_3)(const NAME(tile_call) *t) { NAME(tile)(ROWS_3, 3, 1, t); }
-INSTANCE void NAME(tile_4)(const NAME(tile_call) *t) { NAME(tile)(ROWS_4, 4, 1, t); }
+INSTANCE void NAME(tile_1)(const NAME(tile_call) *t) { NAME(tile)(ROWS_1, 1, 8, t); }
+INSTANCE void NAME(tile_2)(const NAME(tile_call) *t) { NAME(tile)(ROWS_2, 2, 4, t); }
+INSTANCE void NAME(tile_3)(const NAME(tile_call) *t) { NAME(tile)(ROWS_3, 3, 2, t); }
+INSTANCE void NAME(tile_4)(const NAME(tile_call) *t) { NAME(tile)(ROWS_4, 4, 2, t); }
 
 /* The part of a plan that one class is. */
 typedef struct {
@@ -99,8 +114,9 @@ typedef struct {
     const hex_conv_call *call;
     NAME(class) class;
     int64_t pixels;
-    const element **rows; /* (steps, GROUP) */
-    int64_t *places;      /* (GROUP) */
+    int64_t *places;       /* (GROUP) */
+    const element **ahead; /* (GROUP): what the last tap shows of the next group */
+    const element **rows;  /* (steps, GROUP) */
 } NAME(group);
 
 static int64_t NAME(groups)(const hex_conv_call *call, int64_t pixels) {
@@ -122,23 +138,39 @@ static NAME(class) NAME(class_of)(const hex_conv_call *call, int64_t *task) {
     return class;
 }
 
-/* All pixels of the group number `number`; behind its end, where the tiles read on, zeros. */
+/* What one tap shows of the output pixels from the one numbered `first` on; behind the last of all, where the tiles read
+ * on, zeros. */
+static void NAME(fill_step)(const NAME(group) *g, const NAME(source) *source, int64_t step, int64_t first,
+                            const element **rows) {
+    int64_t left = g->call->images * g->class.pixels - first, count = left < GROUP ? left : GROUP;
+    NAME(look_up)(source, g->class.inputs + step * g->class.pixels, first, count, rows);
+    for (int64_t i = count < 0 ? 0 : count; i < GROUP; i++) rows[i] = source->zeros;
+}
+
+/* Where the output pixels from the one numbered `first` on are stored; behind the last, where that one is. */
+static void NAME(place)(const NAME(group) *g, int64_t first) {
+    const hex_conv_call *call = g->call;
+    const int64_t size = call->groups * call->outputs;
+    int64_t image = first / g->class.pixels, pixel = first % g->class.pixels;
+    for (int64_t i = 0; i < g->pixels; i++) {
+        g->places[i] = (image * call->output_pixels + g->class.outputs[pixel]) * size;
+        if (++pixel < g->class.pixels) continue;
+        pixel = 0;
+        image++;
+    }
+    for (int64_t i = g->pixels; i < GROUP; i++) g->places[i] = g->places[g->pixels - 1];
+}
+
 static void NAME(fill)(NAME(group) *g, int64_t number, const element *zeros) {
     const hex_conv_call *call = g->call;
     const NAME(class) *class = &g->class;
     const int64_t pixel = call->groups * call->inputs;
     const NAME(source) source = {call->x, call->input_pixels * pixel, pixel, class->pixels, zeros};
-    int64_t first = number * GROUP, left = call->images * class->pixels - first;
+    const int64_t first = number * GROUP, left = call->images * class->pixels - first;
     g->pixels = left < GROUP ? left : GROUP;
-    for (int64_t s = 0; s < class->steps; s++) {
-        const element **rows = g->rows + s * GROUP;
-        NAME(look_up)(&source, class->inputs + s * class->pixels, first, g->pixels, rows);
-        for (int64_t i = g->pixels; i < GROUP; i++) rows[i] = zeros;
-    }
-    for (int64_t i = 0; i < g->pixels; i++) {
-        int64_t image = (first + i) / class->pixels, output = class->outputs[(first + i) % class->pixels];
-        g->places[i] = (image * call->output_pixels + output) * call->groups * call->outputs;
-    }
+    for (int64_t s = 0; s < class->steps; s++) NAME(fill_step)(g, &source, s, first, g->rows + s * GROUP);
+    if (class->steps) NAME(fill_step)(g, &source, class->steps - 1, first + GROUP, g->ahead);
+    NAME(place)(g, first);
 }
 
 /* All tiles of the group that share the output channels from `first` on, `width` vectors of them. */
@@ -158,6 +190,7 @@ static void NAME(column)(const NAME(group) *g, NAME(tile_call) t, int64_t first,
         t.rows = g->rows + i;
         t.places = g->places + i;
         t.rows_left = g->pixels - i;
+        t.ahead = first == 0 && g->class.steps ? g->ahead + i : 0;
         tiles[width](&t);
     }
 }
@@ -169,19 +202,21 @@ static int64_t NAME(most_steps)(const hex_plan *plan) {
     return most;
 }
 
-/* The scratch holds the places, the rows, and a pixel of zeros, which is never written. */
+/* The scratch holds places, ahead, rows, and a pixel of zeros, which is never written. */
 static int64_t NAME(scratch_bytes)(const hex_conv_call *call) {
-    int64_t rows = NAME(most_steps)(call->plan) * (int64_t)sizeof(element *);
+    int64_t rows = (NAME(most_steps)(call->plan) + 1) * (int64_t)sizeof(element *);
     return GROUP * ((int64_t)sizeof(int64_t) + rows) + call->groups * call->inputs * (int64_t)sizeof(element);
 }
 
 static void NAME(conv_task)(const void *data, int64_t task, void *scratch) {
     const hex_conv_call *call = data;
     NAME(group) g = {.call = call, .class = NAME(class_of)(call, &task), .places = scratch};
-    g.rows = (const element **)(g.places + GROUP);
+    g.ahead = (const element **)(g.places + GROUP);
+    g.rows = g.ahead + GROUP;
     NAME(fill)(&g, task, (const element *)(g.rows + NAME(most_steps)(call->plan) * GROUP));
     NAME(tile_call) t = {.taps = g.class.taps, .steps = g.class.steps, .inputs = call->inputs, .relu = call->relu};
     t.weights = call->packed;
+    t.pixel_size = call->groups * call->inputs;
     for (int64_t group = 0; group < call->groups; group++, t.first_input += call->inputs)
         for (int64_t v = 0, width; v < vectors(call->outputs); v += width) {
             width = next_width(vectors(call->outputs) - v);
