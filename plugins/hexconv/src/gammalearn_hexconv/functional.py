@@ -68,8 +68,8 @@ def hex_conv2d(
     """
     check_backend(backend)
     site = table if isinstance(table, Site) else site_of(table, image.device)
-    _check_weight(weight, bias, site.table.n_taps, groups)
-    pixels, back = pixels_last(image, channels=weight.shape[1] * groups, n_pixels=site.table.n_in)
+    _check_weight(weight, bias, site.n_taps, groups)
+    pixels, back = pixels_last(image, channels=weight.shape[1] * groups, n_pixels=site.n_in)
     return back(_conv(pixels, weight, bias, site, groups, backend))
 
 
@@ -107,13 +107,12 @@ def hex_conv_transpose2d(
     """
     check_backend(backend)
     site = table if isinstance(table, Site) else site_of(table.transposed, image.device)
-    source = site.table.transposed if site.table.adjoint_of is None else site.table.adjoint_of
-    _check_weight(weight, None, source.n_taps, groups)
-    pixels, back = pixels_last(image, channels=weight.shape[0], n_pixels=site.table.n_in)
+    _check_weight(weight, None, site.n_source_taps, groups)
+    pixels, back = pixels_last(image, channels=weight.shape[0], n_pixels=site.n_in)
     weights = swapped(weight, groups)
-    if not source.is_injective:
-        weights = weights.index_select(2, source.tensors(image.device).inverse_taps)
-    _check_weight(weights, bias, site.table.n_taps, groups)
+    if site.source_taps is not None:
+        weights = weights.index_select(2, site.source_taps)
+    _check_weight(weights, bias, site.n_taps, groups)
     return back(_conv(pixels, weights, bias, site, groups, backend))
 
 
@@ -193,7 +192,7 @@ def _pooled(
 ) -> tuple[Site, Tensor, Callable[[Tensor], Tensor]]:
     check_backend(backend)
     site = table if isinstance(table, Site) else site_of(table, image.device)
-    return site, *pixels_last(image, channels=None, n_pixels=site.table.n_in)
+    return site, *pixels_last(image, channels=None, n_pixels=site.n_in)
 
 
 def _conv(pixels: Tensor, weight: Tensor, bias: Tensor | None, site: Site, groups: int, backend: Backend) -> Tensor:

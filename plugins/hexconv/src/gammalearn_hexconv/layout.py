@@ -41,7 +41,7 @@ def autocast(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
     first = tensors[0]
     assert first is not None
     device = first.device.type
-    if not torch.is_autocast_enabled(device):
+    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
         return tensors
     dtype = torch.get_autocast_dtype(device)
     return tuple(t.to(dtype) if t is not None and t.dtype != torch.float64 else t for t in tensors)

@@ -19,7 +19,7 @@ def conv2d(pixels: Tensor, weight: Tensor, bias: Tensor | None, site: Site, grou
     """
     frame = site.frame
     assert frame is not None
-    if site.table.adjoint_of is not None:
+    if site.is_transposed:
         return _transposed(pixels, weight, bias, site, frame, groups)
     image = _spread(pixels, site.cells, frame.shape)
     kernel = _square(weight, site, frame)

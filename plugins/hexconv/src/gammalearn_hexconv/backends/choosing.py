@@ -106,7 +106,7 @@ def choose_pool(
         if _exporting():
             return Choice("gather", "the layer is being exported")
         return Choice("gather", why_not) if why_not else Choice("indirect", "the compiled kernel is there")
-    missing = None if like_indexedconv or site.table.counts.min() == site.table.n_taps else _MISSING
+    missing = None if like_indexedconv or site.is_complete else _MISSING
     reasons = {
         "axial": "poolings are not computed in a dense box",
         "indirect": why_not,

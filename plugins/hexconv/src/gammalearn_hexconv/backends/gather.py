@@ -29,7 +29,7 @@ _CHUNK = 1 << 18
 def conv2d(pixels: Tensor, weight: Tensor, bias: Tensor | None, site: Site, groups: int) -> Tensor:
     """Convolve ``(n, n_in, in_channels)`` to ``(n, n_out, out_channels)``."""
     if torch.compiler.is_compiling() or torch.compiler.is_exporting():
-        return _whole(pixels, weight, bias, site.seen, site.table.n_out, groups)
+        return _whole(pixels, weight, bias, site.seen, site.n_out, groups)
     output: Tensor = _Conv.apply(pixels, weight, bias, Gathering.of(site), groups)  # type: ignore[no-untyped-call]
     return output
 

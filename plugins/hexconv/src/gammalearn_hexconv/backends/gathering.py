@@ -25,7 +25,7 @@ class Gathering(NamedTuple):
     @classmethod
     def of(cls, site: Site) -> Gathering:
         """Those of a site."""
-        return cls(site.table, site.seen, site.seeing, None if site.table.is_injective else site.inverse_taps)
+        return cls(site.table, site.seen, site.seeing, None if site.is_injective else site.inverse_taps)
 
     @property
     def backwards(self) -> Gathering:

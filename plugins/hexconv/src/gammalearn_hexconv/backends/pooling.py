@@ -30,7 +30,7 @@ def avg_pool2d(pixels: Tensor, site: Site, missing_is_zero: bool) -> Tensor:
     else:
         total = _Sum.apply(wide, Gathering.of(site))  # type: ignore[no-untyped-call]
     if missing_is_zero:
-        return (total / site.table.n_taps).to(pixels.dtype)
+        return (total / site.n_taps).to(pixels.dtype)
     counts = (site.rows >= 0).sum(dim=1, keepdim=True).clamp(min=1)
     return (total / counts).to(pixels.dtype)
 
@@ -44,7 +44,7 @@ def without_blind(output: Tensor, site: Site) -> Tensor:
 
 def _taps(padded: Tensor, site: Site) -> Tensor:
     n, _, channels = padded.shape
-    return padded.index_select(1, site.seen).view(n, site.table.n_out, site.table.n_taps, channels)
+    return padded.index_select(1, site.seen).view(n, site.n_out, site.n_taps, channels)
 
 
 class _Sum(torch.autograd.Function):

@@ -7,6 +7,7 @@ rectangle for each distance of columns. `hexagdly_places` says where the pixels 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isqrt
 
 import numpy as np
 import torch
@@ -114,7 +115,7 @@ def _places(radius: int) -> tuple[Tensor, Tensor]:
 
 
 def _radius(n_taps: int) -> int:
-    radius = round(((12 * n_taps - 3) ** 0.5 - 3) / 6)
+    radius = (isqrt(12 * n_taps - 3) - 3) // 6
     if radius < 1 or 1 + 3 * radius * (radius + 1) != n_taps:
         raise ValueError(f"a hexagonal kernel has 7, 19, 37 or so taps, not {n_taps}")
     return radius
