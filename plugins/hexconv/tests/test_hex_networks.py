@@ -11,6 +11,10 @@ from importlib import import_module
 import numpy as np
 import pytest
 import torch
+from conftest import ALL
+from conftest import real
+from conftest import square
+from conftest import two_sizes
 from torch import Tensor
 from torch import nn
 
@@ -92,9 +96,20 @@ def test_every_camera_with_hexagonal_pixels_will_do(make: Make, camera: CameraGe
     assert {name: tuple(p.shape) for name, p in predicted.items()} == {n: (2, t.size) for n, t in TASKS.items()}
 
 
-@pytest.mark.parametrize("kind", ["square", "irregular"])
-def test_other_cameras_will_do(make: Make, grid: CameraGeometry, kind: str) -> None:
-    camera = grid if kind == "square" else spiral(90)
+def test_every_real_camera_will_do(make: Make) -> None:
+    kinds = set()
+    for name in ALL:
+        network = make(real(name))
+        predicted = network(torch.randn(2, 2, network.lattice.n_pixels))
+        kinds.add(network.lattice.kind)
+        assert {k: tuple(p.shape) for k, p in predicted.items()} == {k: (2, t.size) for k, t in TASKS.items()}, name
+        assert all(p.isfinite().all() for p in predicted.values()), name
+    assert kinds == {"hexagonal", "square"}
+
+
+@pytest.mark.parametrize("camera", [spiral(90), two_sizes(), square(10)], ids=lambda camera: str(camera.name))
+def test_other_cameras_will_do(make: Make, camera: CameraGeometry) -> None:
+    kind = "square" if camera.name == "square" else "irregular"
     assert camera.kind == kind
     network = make(camera)
     predicted = network(torch.randn(3, 2, camera.n_pixels))
