@@ -17,8 +17,9 @@ from gammalearn_hexconv.networks.options import ConvOptions
 
 
 class EncoderDecoder(nn.Module):
-    """Stages of convolutions on ever coarser lattices, and back: ``(n, in_channels, n_pixels, 1)`` to
-    ``(n, channels[0], n_pixels, 1)``.
+    """Features at each pixel, by way of stages of convolutions on ever coarser lattices, and back.
+
+    Takes ``(n, in_channels, lattice.n_pixels, 1)`` and gives ``(n, channels[0], lattice.n_pixels, 1)``.
 
     Parameters
     ----------
@@ -98,7 +99,14 @@ class EncoderDecoder(nn.Module):
 
 
 class ConvStage(nn.Sequential):
-    """As many `ConvNormAct` as ``depth``, of which the first has the stride."""
+    """As many `ConvNormAct` as ``depth``, of which the first has the stride.
+
+    Examples
+    --------
+    >>> stage = ConvStage(2, 16, HexLattice([(0, 0), (1, 0), (0, 1)]), depth=2)
+    >>> stage(torch.zeros(5, 2, 3, 1)).shape
+    torch.Size([5, 16, 3, 1])
+    """
 
     def __init__(
         self,
@@ -123,6 +131,13 @@ class UpStage(nn.Module):
 
     Takes ``(n, in_channels, n_coarse, 1)`` and, with ``skip``, ``(n, out_channels, lattice.n_pixels, 1)`` to be put
     beside; gives the shape of the latter.
+
+    Examples
+    --------
+    >>> fine = HexLattice([(0, 0), (1, 0), (0, 1), (1, 1), (2, 0)])
+    >>> stage = UpStage(16, 8, fine, depth=1, skip=True)
+    >>> stage(torch.zeros(2, 16, fine.coarsen(2).n_pixels, 1), torch.zeros(2, 8, 5, 1)).shape
+    torch.Size([2, 8, 5, 1])
     """
 
     def __init__(

@@ -38,6 +38,15 @@ class PooledHeads(nn.Module):
     ------
     ValueError
         A parameter is wrong, or there is no task.
+
+    Examples
+    --------
+    >>> from gammalearn_core.api import TaskSpec
+    >>> tasks = {"energy": TaskSpec(name="energy", target="core.energy", size=1)}
+    >>> lattice = HexLattice([(0, 0), (1, 0), (0, 1)])
+    >>> heads = PooledHeads(16, lattice, outputs=OutputSpec(tasks=tasks), hidden=8, dropout=0.0, pooling=["mean"])
+    >>> heads(torch.zeros(5, 16, 3, 1))["energy"].shape
+    torch.Size([5, 1])
     """
 
     def __init__(

@@ -107,7 +107,14 @@ class HexResNet(HexNetwork):
 
 
 class ResidualStage(nn.Sequential):
-    """A `ConvNormAct`, then residual blocks on its output's pixels."""
+    """A `ConvNormAct`, then residual blocks on its output's pixels.
+
+    Examples
+    --------
+    >>> stage = ResidualStage(2, 16, HexLattice([(0, 0), (1, 0), (0, 1)]), depth=2, stride=1)
+    >>> stage(torch.zeros(5, 2, 3, 1)).shape
+    torch.Size([5, 16, 3, 1])
+    """
 
     def __init__(
         self,
