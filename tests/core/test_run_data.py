@@ -64,7 +64,7 @@ def test_files_of_lstchain_train_with_truth_of_their_own(tmp_path: Path, capsys:
     assert record(settings)["splits"]["train"]["by_primary"].keys() == {"0", "101"}
     metrics = json.loads((run_folders(settings)[0] / "metrics.json").read_text())
     assert metrics["splits"]["validation"]["loss"] > 0
-    assert "is not ctapipe DL1: no DL2 file is written of it" in capsys.readouterr().err
+    assert "has no events of ctapipe DL1: no DL2 file is written of it" in capsys.readouterr().err
 
 
 def test_observed_files_are_refused_for_training_by_what_they_lack(

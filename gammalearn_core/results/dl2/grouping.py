@@ -46,12 +46,13 @@ class Output:
 
 
 def group(files: Sequence[Path]) -> list[Output]:
-    """DL2 files, and the DL1 files that go into each. Files that are not ctapipe DL1 are left out."""
+    """DL2 files, and the DL1 files that go into each. Files without events of ctapipe DL1 are left out."""
     outputs: list[Output] = []
     for number, path in enumerate(files):
         described = _describe(number, path)
         if described is None:
-            _log.warning("%s is not ctapipe DL1: no DL2 file is written of it", path)
+            what = "no DL2 file is written of it, and its showers are not counted"
+            _log.warning("%s has no events of ctapipe DL1: %s", path, what)
             continue
         fitting = (o for o in outputs if all(_fit(described, other) for other in o.inputs))
         output = next(fitting, None)
