@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gammalearn_hexconv import functional
     from gammalearn_hexconv.backends.report import backend_report
+    from gammalearn_hexconv.fused.fusing import fuse
     from gammalearn_hexconv.lattice import HexLattice
     from gammalearn_hexconv.modules import HexAdaptiveAvgPool2d
     from gammalearn_hexconv.modules import HexAdaptiveMaxPool2d
@@ -31,6 +32,7 @@ _PLACES = {
     "NeighbourTable": "table",
     "backend_report": "backends.report",
     "functional": "",
+    "fuse": "fused.fusing",
 }
 
 
@@ -56,4 +58,5 @@ __all__ = [
     "NeighbourTable",
     "backend_report",
     "functional",
+    "fuse",
 ]

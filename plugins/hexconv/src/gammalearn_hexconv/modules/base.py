@@ -18,6 +18,13 @@ from gammalearn_hexconv.lattice.taps import Kernel
 class HexLayer(nn.Module):
     """A layer whose outputs see pixels and their neighbours.
 
+    Raises
+    ------
+    TypeError
+        The lattice is none.
+    ValueError
+        There is no such kernel on it, or no such backend.
+
     Attributes
     ----------
     table : NeighbourTable
@@ -48,9 +55,17 @@ class HexLayer(nn.Module):
         if isinstance(lattice, NeighbourTable):
             self.table = lattice
             return
+        if not isinstance(lattice, HexLattice):
+            raise TypeError(
+                f"expected a HexLattice or a NeighbourTable, got a {type(lattice).__name__}: a camera's lattice is "
+                "`HexLattice.from_camera(geometry)`"
+            )
         self.lattice = lattice
         self.table = lattice.table(radius, stride, dilation, kernel=kernel, indexedconv_compat=indexedconv_compat)
         self.out_lattice = lattice.coarsen(stride, kernel=kernel, indexedconv_compat=indexedconv_compat)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.extra_repr()})"
 
     def extra_repr(self) -> str:
         """Give what is not as by default, and the lattice."""
