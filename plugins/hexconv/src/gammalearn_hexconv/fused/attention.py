@@ -183,7 +183,8 @@ def attend_grad(
     run("hex_attend_grad", AttendGradCall(*sizes, *inputs, plus, *results))
     below = batch_norm_act_grad(scaled_grad, reduced, None, weight, bias, mean, inverse, True)
     reduced_grad, _, weight_grad, bias_grad = below
-    sums = score_grad.sum(0).to(score.dtype), logit_grad.sum().reshape(1).to(score.dtype)
+    # First over pixels: torch divides a sum of all numbers among the threads.
+    sums = score_grad.sum(0).to(score.dtype), logit_grad.sum(1).sum().reshape(1).to(score.dtype)
     return images_grad, gate_grad, reduced_grad, weight_grad, bias_grad, *sums
 
 

@@ -90,6 +90,9 @@ class GammaPhysNet(HexNetwork):
     {'energy': (5, 1), 'direction': (5, 2)}
     """
 
+    in_a_row = ("stem", "stages")
+    """What an image passes one after the other; `gammalearn_hexconv.fuse` makes one of them."""
+
     def __init__(
         self,
         *,
