@@ -1,40 +1,51 @@
-/* sums[i, o] += sum over pixels of rows[pixel][i] * grad[pixel, o]: the inner loop of the gradient of weights. */
+/* sums[i, j] += sum over pixels of scalars[pixel][i] * lines[pixel][j]: the inner loop of the gradient of weights. */
 #ifndef HEXCONV_OUTER_PRODUCT_H
 #define HEXCONV_OUTER_PRODUCT_H
 
 #include "tiles.h"
 
 enum {
-    BLOCK = 96,      /* pixels whose rows and grad stay in the first-level cache */
-    FEW_INPUTS = 4,  /* so few input channels are not worth a tile for each tap: all taps share the tiles */
-    MOST_PARTS = 16, /* parts of the pixels that may be summed up apart */
+    BLOCK_FLOATS = 6144,  /* what a block reads stays in the first-level cache */
+    LEAST_BLOCK = 64,     /* pixels of a block: the sums are loaded and stored once for each */
+    MOST_BLOCK = 256,
+    FEW_INPUTS = 4,       /* so few input channels are not worth a tile for each tap: several taps share it */
+    PANEL = 128,          /* input channels that taps bring together at most */
+    MOST_PARTS = 16,      /* parts of the pixels that may be summed up apart */
 };
 
-/* `height` input channels from `first` on by `width` vectors of output channels; sums has `sums_size` floats a row. */
-TEMPLATE void outer_tile(const int height, const int width, const float *const *rows, int64_t first, const float *grad,
-                         int64_t grad_size, int64_t pixels, float *sums, int64_t sums_size) {
+/* Vectors that are side by side in the sums, and where they come from: for each a list of pointers, one for each pixel,
+ * and how far behind the pointer they are. */
+typedef struct {
+    const float *const *list[MAX_WIDTH];
+    int64_t offset[MAX_WIDTH];
+} outer_lines;
+
+/* `height` scalars, from `i` on, by `width` vectors; the sums have `size` floats a row. */
+TEMPLATE void outer_tile(const int height, const int width, const float *const *scalars, int64_t i,
+                         const outer_lines *lines, int64_t pixels, float *sums, int64_t size) {
     vec sum[REGISTERS];
-    UNROLL for (int i = 0; i < height; i++) UNROLL for (int j = 0; j < width; j++)
-        sum[i * width + j] = vec_load(sums + i * sums_size + j * LANES);
+    UNROLL for (int h = 0; h < height; h++) UNROLL for (int w = 0; w < width; w++)
+        sum[h * width + w] = vec_load(sums + h * size + w * LANES);
     for (int64_t q = 0; q < pixels; q++) {
-        const float *row = rows[q] + first, *g = grad + q * grad_size;
-        vec grads[MAX_WIDTH];
-        UNROLL for (int j = 0; j < width; j++) grads[j] = vec_load(g + j * LANES);
-        UNROLL for (int i = 0; i < height; i++) {
-            vec input = vec_set(row[i]);
-            UNROLL for (int j = 0; j < width; j++) sum[i * width + j] = vec_fma(input, grads[j], sum[i * width + j]);
+        const float *scalar = scalars[q] + i;
+        vec line[MAX_WIDTH];
+        UNROLL for (int w = 0; w < width; w++) line[w] = vec_load(lines->list[w][q] + lines->offset[w]);
+        UNROLL for (int h = 0; h < height; h++) {
+            vec all = vec_set(scalar[h]);
+            UNROLL for (int w = 0; w < width; w++) sum[h * width + w] = vec_fma(all, line[w], sum[h * width + w]);
         }
     }
-    UNROLL for (int i = 0; i < height; i++) UNROLL for (int j = 0; j < width; j++)
-        vec_store(sums + i * sums_size + j * LANES, sum[i * width + j]);
+    UNROLL for (int h = 0; h < height; h++) UNROLL for (int w = 0; w < width; w++)
+        vec_store(sums + h * size + w * LANES, sum[h * width + w]);
 }
 
-typedef void (*outer_function)(const float *const *, int64_t, const float *, int64_t, int64_t, float *, int64_t);
+typedef void (*outer_function)(const float *const *scalars, int64_t i, const outer_lines *lines, int64_t pixels,
+                               float *sums, int64_t size);
 
 #define OUTER_TILE(height, width)                                                                                    \
-    INSTANCE void outer_##height##_##width(const float *const *rows, int64_t first, const float *grad,               \
-                                           int64_t grad_size, int64_t pixels, float *sums, int64_t sums_size) {      \
-        outer_tile(height, width, rows, first, grad, grad_size, pixels, sums, sums_size);                            \
+    INSTANCE void outer_##height##_##width(const float *const *scalars, int64_t i, const outer_lines *lines,         \
+                                           int64_t pixels, float *sums, int64_t size) {                              \
+        outer_tile(height, width, scalars, i, lines, pixels, sums, size);                                            \
     }
 
 #if REGISTERS == 32
@@ -61,16 +72,32 @@ static const outer_function outer_functions[MAX_WIDTH][OUTER_SIZES] = {{outer_8_
                                                                        {outer_3_4, outer_2_4, outer_1_4}};
 #endif
 
-/* rows: (pixels) pointers to `inputs` floats; grad: (pixels, outputs) with `grad_size` floats from one pixel to the next;
- * sums: (inputs, outputs). `outputs` fills whole vectors. */
-static void outer_product(const float *const *rows, int64_t inputs, const float *grad, int64_t grad_size,
-                          int64_t outputs, int64_t pixels, float *sums) {
-    for (int64_t o = 0, width; o < outputs; o += width * LANES) {
-        width = next_width(vectors(outputs - o));
-        for (int64_t i = 0, height; i < inputs; i += height) {
-            int size = 0;
-            while ((height = outer_heights[width - 1][size]) > inputs - i) size++;
-            outer_functions[width - 1][size](rows, i, grad + o, grad_size, pixels, sums + i * outputs + o, outputs);
+/* The vectors of a line are taken from several lists, so many floats from each: list after list, (lists, stride). */
+typedef struct {
+    const float *const *lists;
+    int64_t stride, floats;
+} outer_source;
+
+static outer_lines outer_lines_at(const outer_source *source, int64_t j, int64_t width) {
+    outer_lines lines = {{0}, {0}};
+    for (int64_t w = 0; w < width; w++, j += LANES) {
+        lines.list[w] = source->lists + j / source->floats * source->stride;
+        lines.offset[w] = j % source->floats;
+    }
+    return lines;
+}
+
+/* scalars: (pixels) pointers to n_scalars floats; sums: n_scalars rows of `size` floats, of which n_lines are added to,
+ * whole vectors. */
+static void outer_product(const float *const *scalars, int64_t n_scalars, const outer_source *source, int64_t n_lines,
+                          int64_t pixels, float *sums, int64_t size) {
+    for (int64_t j = 0, width; j < n_lines; j += width * LANES) {
+        width = next_width(vectors(n_lines - j));
+        const outer_lines lines = outer_lines_at(source, j, width);
+        for (int64_t i = 0, height; i < n_scalars; i += height) {
+            int fit = 0;
+            while ((height = outer_heights[width - 1][fit]) > n_scalars - i) fit++;
+            outer_functions[width - 1][fit](scalars, i, &lines, pixels, sums + i * size + j, size);
         }
     }
 }
