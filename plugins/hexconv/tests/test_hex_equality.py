@@ -194,3 +194,20 @@ def test_a_stack_of_layers_is_that_of_indexedconv() -> None:
     pixels = torch.randn(2, 2, lattice.n_pixels, dtype=torch.float64)
     np.testing.assert_array_equal(first.out_lattice.index_matrix(), pooled[0, 0])
     torch.testing.assert_close(ours(pixels), reference(pixels), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["ASTRICam", "CHEC"])
+@pytest.mark.parametrize(("radius", "stride"), KERNELS)
+def test_square_pixels_are_convolved_as_by_indexedconv(name: str, radius: int, stride: int) -> None:
+    lattice = HexLattice.from_camera(real(name))
+    for dtype, tolerance in DTYPES.items():
+        reference = engine.IndexedConv(3, 4, indices(name, radius, stride, "Square")).to(dtype)
+        pixels = torch.randn(2, 3, lattice.n_pixels, dtype=dtype)
+        gradient = torch.randn(2, 4, reference.output_width, dtype=dtype)
+        expected = gradients(reference, pixels, gradient)
+        for backend in backends(dtype):
+            layer = HexConv2d(3, 4, lattice, radius=radius, stride=stride, backend=backend, indexedconv_compat=True).to(
+                dtype
+            )
+            layer.load_state_dict(reference.state_dict())
+            assert_equal(gradients(layer, pixels, gradient), expected, tolerance)

@@ -16,8 +16,10 @@ from gammalearn_hexconv.backends import indirect
 from gammalearn_hexconv.backends import pooling
 from gammalearn_hexconv.backends import reference
 from gammalearn_hexconv.backends.site import Site
+from gammalearn_hexconv.backends.tracing import is_exported
 
 Backend = Literal["auto", "indirect", "axial", "gather", "reference"]
+_BACKENDS = get_args(Backend)
 Conv = Callable[[Tensor, Tensor, Tensor | None, Site, int], Tensor]
 
 CONVS: dict[str, Conv] = {
@@ -60,8 +62,8 @@ def check_backend(backend: str) -> None:
     ValueError
         It is none.
     """
-    if backend not in get_args(Backend):
-        raise ValueError(f"backend must be one of {', '.join(map(repr, get_args(Backend)))}, got {backend!r}")
+    if backend not in _BACKENDS:
+        raise ValueError(f"backend must be one of {', '.join(map(repr, _BACKENDS))}, got {backend!r}")
 
 
 def choose_conv(
@@ -103,7 +105,7 @@ def choose_pool(
     """
     why_not = indirect.why_not(dtype, device)
     if backend == "auto":
-        if _exporting():
+        if is_exported():
             return Choice("gather", "the layer is being exported")
         return Choice("gather", why_not) if why_not else Choice("indirect", "the compiled kernel is there")
     missing = None if like_indexedconv or site.is_complete else _MISSING
@@ -126,16 +128,12 @@ def _why_not(backend: str, site: Site, groups: int, dtype: torch.dtype, device: 
 
 
 def _automatic(site: Site, in_channels: int, dtype: torch.dtype, device: torch.device) -> Choice:
-    why_not = "the layer is being exported" if _exporting() else indirect.why_not(dtype, device)
+    why_not = "the layer is being exported" if is_exported() else indirect.why_not(dtype, device)
     if why_not is None:
         return Choice("indirect", "the compiled kernel is there")
     if (slow := _why_not_dense(site, in_channels)) is not None:
         return Choice("gather", f"{why_not}; {slow}")
     return Choice("axial", why_not)
-
-
-def _exporting() -> bool:
-    return torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()
 
 
 def _why_not_dense(site: Site, in_channels: int) -> str | None:

@@ -19,6 +19,7 @@ from torch.autograd.function import FunctionCtx
 
 from gammalearn_hexconv.backends.gathering import Gathering
 from gammalearn_hexconv.backends.site import Site
+from gammalearn_hexconv.backends.tracing import is_followed
 
 _VECTOR = 16
 """Output channels of products are a multiple of this."""
@@ -28,7 +29,7 @@ _CHUNK = 1 << 18
 
 def conv2d(pixels: Tensor, weight: Tensor, bias: Tensor | None, site: Site, groups: int) -> Tensor:
     """Convolve ``(n, n_in, in_channels)`` to ``(n, n_out, out_channels)``."""
-    if torch.compiler.is_compiling() or torch.compiler.is_exporting():
+    if is_followed():
         return _whole(pixels, weight, bias, site.seen, site.n_out, groups)
     output: Tensor = _Conv.apply(pixels, weight, bias, Gathering.of(site), groups)  # type: ignore[no-untyped-call]
     return output
@@ -57,12 +58,15 @@ def _padded(values: Tensor) -> Tensor:
 
 class _Conv(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: FunctionCtx, pixels: Tensor, weight: Tensor, bias: Tensor | None, gathering: Gathering, groups: int
-    ) -> Tensor:
-        ctx.save_for_backward(pixels, weight)
-        ctx.gathering, ctx.groups = gathering, groups  # type: ignore[attr-defined]
+    def forward(pixels: Tensor, weight: Tensor, bias: Tensor | None, gathering: Gathering, groups: int) -> Tensor:
         return _convolved(pixels, weight, bias, gathering, groups)
+
+    @staticmethod
+    def setup_context(
+        ctx: FunctionCtx, inputs: tuple[Tensor, Tensor, Tensor | None, Gathering, int], output: Tensor
+    ) -> None:
+        pixels, weight, _, ctx.gathering, ctx.groups = inputs  # type: ignore[attr-defined]
+        ctx.save_for_backward(pixels, weight)
 
     @staticmethod
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -87,10 +91,13 @@ def _back(gradient: Tensor, weight: Tensor, gathering: Gathering, groups: int) -
 
 class _WeightGradient(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, pixels: Tensor, gradient: Tensor, gathering: Gathering, groups: int) -> Tensor:
-        ctx.save_for_backward(pixels, gradient)
-        ctx.gathering, ctx.groups = gathering, groups  # type: ignore[attr-defined]
+    def forward(pixels: Tensor, gradient: Tensor, gathering: Gathering, groups: int) -> Tensor:
         return _weight_gradient(pixels, gradient, gathering, groups)
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, Tensor, Gathering, int], output: Tensor) -> None:
+        pixels, gradient, ctx.gathering, ctx.groups = inputs  # type: ignore[attr-defined]
+        ctx.save_for_backward(pixels, gradient)
 
     @staticmethod
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:

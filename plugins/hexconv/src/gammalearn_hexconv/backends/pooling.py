@@ -10,12 +10,13 @@ from torch.autograd.function import once_differentiable
 
 from gammalearn_hexconv.backends.gathering import Gathering
 from gammalearn_hexconv.backends.site import Site
+from gammalearn_hexconv.backends.tracing import is_followed
 
 
 def max_pool2d(pixels: Tensor, site: Site, missing_is_zero: bool) -> Tensor:
     """Pool ``(n, n_in, channels)`` to ``(n, n_out, channels)``; missing pixels are left out or count as zeros."""
     fill = 0.0 if missing_is_zero else -torch.inf
-    if torch.compiler.is_compiling() or torch.compiler.is_exporting():
+    if is_followed():
         output = _taps(F.pad(pixels, (0, 0, 0, 1), value=fill), site).amax(dim=2)
     else:
         output = _Max.apply(pixels, Gathering.of(site), site.inverse_taps, fill)  # type: ignore[no-untyped-call]
@@ -25,10 +26,7 @@ def max_pool2d(pixels: Tensor, site: Site, missing_is_zero: bool) -> Tensor:
 def avg_pool2d(pixels: Tensor, site: Site, missing_is_zero: bool) -> Tensor:
     """Pool ``(n, n_in, channels)`` to ``(n, n_out, channels)``; missing pixels are left out or count as zeros."""
     wide = pixels.to(torch.promote_types(pixels.dtype, torch.float32))
-    if torch.compiler.is_compiling() or torch.compiler.is_exporting():
-        total = _taps(F.pad(wide, (0, 0, 0, 1)), site).sum(dim=2)
-    else:
-        total = _Sum.apply(wide, Gathering.of(site))  # type: ignore[no-untyped-call]
+    total = _summed(wide, site)
     if missing_is_zero:
         return (total / site.n_taps).to(pixels.dtype)
     counts = (site.rows >= 0).sum(dim=1, keepdim=True).clamp(min=1)
@@ -42,6 +40,13 @@ def without_blind(output: Tensor, site: Site) -> Tensor:
     return output.masked_fill((site.rows < 0).all(dim=1, keepdim=True), 0.0)
 
 
+def _summed(pixels: Tensor, site: Site) -> Tensor:
+    if is_followed():
+        return _taps(F.pad(pixels, (0, 0, 0, 1)), site).sum(dim=2)
+    total: Tensor = _Sum.apply(pixels, Gathering.of(site))  # type: ignore[no-untyped-call]
+    return total
+
+
 def _taps(padded: Tensor, site: Site) -> Tensor:
     n, _, channels = padded.shape
     return padded.index_select(1, site.seen).view(n, site.n_out, site.n_taps, channels)
@@ -49,13 +54,16 @@ def _taps(padded: Tensor, site: Site) -> Tensor:
 
 class _Sum(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, pixels: Tensor, gathering: Gathering) -> Tensor:
-        ctx.gathering = gathering  # type: ignore[attr-defined]
+    def forward(pixels: Tensor, gathering: Gathering) -> Tensor:
         padded = F.pad(pixels, (0, 0, 0, 1))
         total = pixels.new_zeros(pixels.shape[0], gathering.table.n_out, pixels.shape[2])
         for rows in gathering.seen.view(-1, gathering.table.n_taps).t():
             total += padded.index_select(1, rows)
         return total
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, Gathering], output: Tensor) -> None:
+        ctx.gathering = inputs[1]  # type: ignore[attr-defined]
 
     @staticmethod
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
