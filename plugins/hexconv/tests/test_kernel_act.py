@@ -19,7 +19,7 @@ WHERE = reference.on_hexagon(12)
 
 def made(channels: tuple[int, int, int], dtype: torch.dtype) -> dict[str, Tensor]:
     inputs, outputs, groups = channels
-    tables, n_in = WHERE
+    n_in = WHERE[1]
     return {
         "x": torch.randn(3, n_in, inputs).to(dtype),
         "weight": torch.randn(outputs, inputs // groups, 7).to(dtype) / 10,

@@ -12,6 +12,7 @@ from gammalearn_hexconv.kernel import library as kernel
 from gammalearn_hexconv.kernel import plans
 from gammalearn_hexconv.kernel.checks import DTYPES
 from gammalearn_hexconv.kernel.checks import check_images
+from gammalearn_hexconv.kernel.checks import check_pixels
 from gammalearn_hexconv.kernel.checks import check_size
 from gammalearn_hexconv.kernel.checks import check_status
 from gammalearn_hexconv.kernel.checks import check_table
@@ -73,9 +74,13 @@ def _check_taps(rows: Tensor, packed: Packed) -> None:
         raise ValueError(f"rows has {rows.shape[1]} taps, and the weight has {packed.sizes.taps}")
 
 
-def conv(x: Tensor, weight: Tensor, bias: Tensor | None, rows: Tensor, groups: int) -> Tensor:
+def conv(
+    x: Tensor, weight: Tensor, bias: Tensor | None, tables: tuple[Tensor, Tensor, Tensor], groups: int
+) -> Tensor:
     """Convolve; see `gammalearn_hexconv.kernel.ops.conv`."""
+    rows, inv_rows, _ = tables
     plan = _forward_plan(x, rows)
+    check_pixels(x, "x", inv_rows, "input")
     packed = pack(weight, groups, x.dtype)
     _check_taps(rows, packed)
     return _run(x, packed, plan, bias=check_vector(bias, weight.shape[0], "bias"))[0]
@@ -86,6 +91,7 @@ def input_grad(grad: Tensor, weight: Tensor, tables: tuple[Tensor, Tensor, Tenso
     rows, inv_rows, inv_taps = tables
     check_images(grad, "grad")
     check_table(rows, "rows")
+    check_pixels(grad, "grad", rows, "output")
     check_table(inv_rows, "inv_rows")
     check_table(inv_taps, "inv_taps", 1)
     plan = plans.inverse(inv_rows, inv_taps)
@@ -96,9 +102,13 @@ def input_grad(grad: Tensor, weight: Tensor, tables: tuple[Tensor, Tensor, Tenso
     return _run(grad, packed, plan)[0]
 
 
-def weight_grad(x: Tensor, grad: Tensor, rows: Tensor, groups: int, *, bias: bool) -> tuple[Tensor, Tensor]:
+def weight_grad(
+    x: Tensor, grad: Tensor, tables: tuple[Tensor, Tensor, Tensor], groups: int, *, bias: bool
+) -> tuple[Tensor, Tensor]:
     """Give the gradients of weight and bias; see `gammalearn_hexconv.kernel.ops.conv_weight_grad`."""
+    rows, inv_rows, _ = tables
     plan = _forward_plan(x, rows)
+    check_pixels(x, "x", inv_rows, "input")
     check_images(grad, "grad")
     wanted = (x.shape[0], plan.n_outputs)
     if grad.dtype != x.dtype or grad.shape[:2] != wanted:

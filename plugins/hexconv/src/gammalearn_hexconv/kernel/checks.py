@@ -24,8 +24,8 @@ def check_images(x: Tensor, name: str) -> None:
         raise TypeError(f"{name} is {x.dtype}; the compiled kernel takes float32 and bfloat16. Choose another backend")
     if x.dim() != 3:
         raise ValueError(f"{name} must be (images, pixels, channels), its shape is {tuple(x.shape)}")
-    if not x.is_contiguous():
-        raise ValueError(f"{name} must be contiguous, its strides are {x.stride()} for {tuple(x.shape)}")
+    if not x.is_contiguous() or x.data_ptr() % x.itemsize:
+        raise ValueError(f"{name} must be contiguous and aligned, its strides are {x.stride()} for {tuple(x.shape)}")
 
 
 def check_weight(weight: Tensor, groups: int) -> None:
@@ -60,6 +60,12 @@ def check_table(table: Tensor, name: str, dims: int = 2) -> None:
         raise ValueError(f"{name} must have {dims} dimensions and be contiguous, its shape is {tuple(table.shape)}")
 
 
+def check_pixels(x: Tensor, name: str, table: Tensor, of: str) -> None:
+    """Raise unless images have as many pixels as a table has rows."""
+    if x.shape[1] != table.shape[0]:
+        raise ValueError(f"{name} has {x.shape[1]} pixels, and the table has {table.shape[0]} {of} pixels")
+
+
 def check_size(*sizes: int) -> None:
     """Raise if a tensor of so many elements is too large."""
     product = 1
@@ -75,4 +81,4 @@ def check_status(status: int) -> None:
         raise MemoryError("the kernel could not get the working memory that it needs")
 
 
-__all__ = ["DTYPES", "check_images", "check_size", "check_status", "check_table", "check_vector", "check_weight"]
+__all__ = ["DTYPES", "check_images", "check_pixels", "check_size", "check_status", "check_table", "check_vector", "check_weight"]

@@ -65,7 +65,7 @@ def conv(
     ValueError, TypeError
         A tensor has not the shape, dtype, device or layout that is wanted, or a table has indices that are not pixels.
     """
-    return calls.conv(x, weight, bias, rows, groups)
+    return calls.conv(x, weight, bias, (rows, inv_rows, inv_taps), groups)
 
 
 @torch.library.custom_op(
@@ -92,7 +92,7 @@ def conv_weight_grad(
     x: Tensor, grad: Tensor, rows: Tensor, inv_rows: Tensor, inv_taps: Tensor, groups: int, bias: bool
 ) -> tuple[Tensor, Tensor]:
     """Give the gradients of the weight of `conv` and, if asked for, of its bias (else empty), in float32."""
-    return calls.weight_grad(x, grad, rows, groups, bias=bias)
+    return calls.weight_grad(x, grad, (rows, inv_rows, inv_taps), groups, bias=bias)
 
 
 @conv.register_fake

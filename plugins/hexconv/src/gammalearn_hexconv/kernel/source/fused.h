@@ -26,12 +26,13 @@ typedef struct {
 /* What hex_normalise_grad goes by when it takes the gradient back through a ReLU. */
 enum hex_cut { HEX_CUT_NOWHERE = 0, HEX_CUT_BY_X = 1, HEX_CUT_BY_Y = 2 };
 
-/* Gradients of hex_normalise with the mean and the variance of x itself, and scale = weight * inverse. residual_grad may
- * be null, and so may y unless cut is HEX_CUT_BY_Y. */
+/* Gradients of hex_normalise with the mean and the variance of x itself, and scale = weight * inverse. To that of x, `more`
+ * is added. more and residual_grad may be null, and so may y unless cut is HEX_CUT_BY_Y. x_grad may be grad. */
 typedef struct {
     int64_t type, rows, channels, threads, cut;
     const void *x, *y, *grad;
     const float *mean, *inverse, *scale, *shift;
+    const void *more;
     void *x_grad, *residual_grad;
     float *weight_grad, *shift_grad;
 } hex_normalise_grad_call;

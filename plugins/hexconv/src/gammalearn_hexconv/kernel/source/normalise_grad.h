@@ -54,38 +54,42 @@ static void NAME(normalise_sums_task)(const void *data, int64_t i, void *scratch
     fold(sums + call->channels, lanes + period, call->channels, period);
 }
 
-TEMPLATE void NAME(grad_lanes)(const int by, int64_t count, const element *x, const element *y, const element *grad,
-                               int64_t period, const float *mean, element *x_grad, element *residual_grad) {
+/* What a part of the data is in all the arrays. */
+typedef struct {
+    const element *x, *y, *grad, *more;
+    element *x_grad, *residual_grad;
+    int64_t n;
+} NAME(grad_part);
+TEMPLATE void NAME(grad_lanes)(const int by, int64_t count, NAME(grad_part) p, int64_t at, int64_t period,
+                               const float *mean) {
     const float *scale = mean + period, *shift = scale + period, *level = shift + period, *slope = level + period;
-    vec distance = load_elements(x, count) - vec_load(mean);
-    vec g = NAME(through)(by, count, grad, y, distance, scale, shift);
-    if (residual_grad) store_elements(residual_grad, g, count);
-    store_elements(x_grad, g * vec_load(scale) - vec_load(level) - distance * vec_load(slope), count);
+    vec distance = load_elements(p.x + at, count) - vec_load(mean);
+    vec g = NAME(through)(by, count, p.grad + at, p.y + at, distance, scale, shift);
+    if (p.residual_grad) store_elements(p.residual_grad + at, g, count);
+    g = g * vec_load(scale) - vec_load(level) - distance * vec_load(slope);
+    if (p.more) g += load_elements(p.more + at, count);
+    store_elements(p.x_grad + at, g, count);
 }
-TEMPLATE void NAME(grad_range)(const int by, const element *x, const element *y, const element *grad, int64_t n,
-                               int64_t period, const float *mean, element *x_grad, element *residual_grad) {
+TEMPLATE void NAME(grad_range)(const int by, NAME(grad_part) p, int64_t period, const float *mean) {
     int64_t at = 0;
-    for (; at + period <= n; at += period)
-        for (int64_t j = 0; j < period; j += LANES) {
-            element *r = residual_grad ? residual_grad + at + j : 0;
-            NAME(grad_lanes)(by, LANES, x + at + j, y + at + j, grad + at + j, period, mean + j, x_grad + at + j, r);
-        }
-    for (int64_t j = 0; at + j < n; j += LANES) {
-        element *r = residual_grad ? residual_grad + at + j : 0;
-        NAME(grad_lanes)(by, n - at - j, x + at + j, y + at + j, grad + at + j, period, mean + j, x_grad + at + j, r);
-    }
+    for (; at + period <= p.n; at += period)
+        for (int64_t j = 0; j < period; j += LANES) NAME(grad_lanes)(by, LANES, p, at + j, period, mean + j);
+    for (int64_t j = 0; at + j < p.n; j += LANES) NAME(grad_lanes)(by, p.n - at - j, p, at + j, period, mean + j);
 }
 static void NAME(normalise_grad_task)(const void *data, int64_t i, void *scratch) {
     const rows_job *job = data;
     const hex_normalise_grad_call *call = job->call;
     (void)scratch;
-    int64_t at = i * job->blocks.size, n = block_size(job->blocks, i), period = job->blocks.period;
-    const element *x = (const element *)call->x + at, *g = (const element *)call->grad + at;
-    const element *y = call->cut == HEX_CUT_BY_Y ? (const element *)call->y + at : x;
-    element *to = (element *)call->x_grad + at, *r = call->residual_grad ? (element *)call->residual_grad + at : 0;
-    if (call->cut == HEX_CUT_NOWHERE) NAME(grad_range)(HEX_CUT_NOWHERE, x, y, g, n, period, job->lanes, to, r);
-    if (call->cut == HEX_CUT_BY_X) NAME(grad_range)(HEX_CUT_BY_X, x, y, g, n, period, job->lanes, to, r);
-    if (call->cut == HEX_CUT_BY_Y) NAME(grad_range)(HEX_CUT_BY_Y, x, y, g, n, period, job->lanes, to, r);
+    int64_t at = i * job->blocks.size, period = job->blocks.period;
+    NAME(grad_part) p = {.x = (const element *)call->x + at, .grad = (const element *)call->grad + at};
+    p.y = call->cut == HEX_CUT_BY_Y ? (const element *)call->y + at : p.x;
+    p.more = call->more ? (const element *)call->more + at : 0;
+    p.x_grad = (element *)call->x_grad + at;
+    p.residual_grad = call->residual_grad ? (element *)call->residual_grad + at : 0;
+    p.n = block_size(job->blocks, i);
+    if (call->cut == HEX_CUT_NOWHERE) NAME(grad_range)(HEX_CUT_NOWHERE, p, period, job->lanes);
+    if (call->cut == HEX_CUT_BY_X) NAME(grad_range)(HEX_CUT_BY_X, p, period, job->lanes);
+    if (call->cut == HEX_CUT_BY_Y) NAME(grad_range)(HEX_CUT_BY_Y, p, period, job->lanes);
 }
 static int NAME(normalise_grad)(const hex_normalise_grad_call *call) {
     row_blocks b = blocks_of(call->rows, call->channels);
