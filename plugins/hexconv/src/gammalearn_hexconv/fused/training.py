@@ -15,6 +15,7 @@ from gammalearn_hexconv.fused.images import DTYPES
 from gammalearn_hexconv.fused.normalisation import batch_norm_act
 from gammalearn_hexconv.kernel import available
 from gammalearn_hexconv.kernel import ops
+from gammalearn_hexconv.steady import steady_sigmoid
 
 _identities: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
@@ -74,7 +75,7 @@ class PixelScore(NamedTuple):
 
     def gate(self, reduced: Tensor) -> Tensor:
         """Gates from 0 to 1, ``(n, 1, n_pixels, 1)``."""
-        return pointwise(self.score, norm_relu(self.norm, reduced)).sigmoid()
+        return steady_sigmoid(pointwise(self.score, norm_relu(self.norm, reduced)))
 
 
 def scaled(pixels: Tensor, channel_gate: Tensor | None, reduced: Tensor, how: PixelScore, *, plus: float) -> Tensor:

@@ -13,6 +13,8 @@ from gammalearn_hexconv.fused.training import PixelScore
 from gammalearn_hexconv.fused.training import pixel_means
 from gammalearn_hexconv.fused.training import pointwise
 from gammalearn_hexconv.fused.training import scaled
+from gammalearn_hexconv.steady import SteadyLinear
+from gammalearn_hexconv.steady import steady_sigmoid
 
 Attention = Literal["squeeze_excite", "spatial", "dual"]
 """Names that settings give to the modules below."""
@@ -39,13 +41,13 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, channels: int, *, ratio: int = 16) -> None:
         super().__init__()
-        self.reduce = nn.Linear(channels, max(1, channels // ratio))
-        self.expand = nn.Linear(max(1, channels // ratio), channels)
+        self.reduce = SteadyLinear(channels, max(1, channels // ratio))
+        self.expand = SteadyLinear(max(1, channels // ratio), channels)
 
     def gate(self, pixels: Tensor) -> Tensor:
         """Factor of each channel, from 0 to 1, ``(n, channels, 1, 1)``."""
         hidden = F.relu(self.reduce(pixel_means(pixels)))
-        return self.expand(hidden).sigmoid()[:, :, None, None]  # type: ignore[no-any-return]
+        return steady_sigmoid(self.expand(hidden))[:, :, None, None]
 
     def forward(self, pixels: Tensor) -> Tensor:
         return pixels * self.gate(pixels)

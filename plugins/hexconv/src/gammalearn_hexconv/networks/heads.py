@@ -13,6 +13,7 @@ from gammalearn_hexconv.networks.checks import check_share
 from gammalearn_hexconv.networks.checks import check_tasks
 from gammalearn_hexconv.networks.checks import check_whole
 from gammalearn_hexconv.networks.pooling import Pool
+from gammalearn_hexconv.steady import SteadyLinear
 
 
 class PooledHeads(nn.Module):
@@ -64,10 +65,10 @@ class PooledHeads(nn.Module):
         check_whole(hidden=hidden)
         check_share(dropout=dropout)
         self.pool = Pool(lattice, pooling)
-        self.shared = nn.Sequential(nn.Linear(self.pool.size * channels, hidden), nn.ReLU(), nn.Dropout(dropout))
+        self.shared = nn.Sequential(SteadyLinear(self.pool.size * channels, hidden), nn.ReLU(), nn.Dropout(dropout))
         # Not a ModuleDict, which refuses names such as "type".
         self.tasks = tuple(outputs.tasks)
-        self.heads = nn.ModuleList(nn.Linear(hidden, task.size) for task in outputs.tasks.values())
+        self.heads = nn.ModuleList(SteadyLinear(hidden, task.size) for task in outputs.tasks.values())
 
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
         features = self.shared(self.pool(pixels))

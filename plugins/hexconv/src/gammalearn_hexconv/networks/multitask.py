@@ -14,6 +14,7 @@ from gammalearn_core.api import OutputSpec
 from gammalearn_core.api import TaskSpec
 from gammalearn_hexconv.networks.checks import check_tasks
 from gammalearn_hexconv.networks.checks import check_whole
+from gammalearn_hexconv.steady import SteadyLinear
 
 Head = Literal["pooled", "fusion", "linear"]
 """What a task is predicted from."""
@@ -70,7 +71,7 @@ class MultiTaskHeads(nn.Module):
             name: heads.get(name, BY_GEOMETRY.get(task.geometry, "fusion")) for name, task in outputs.tasks.items()
         }
         flat = channels * n_pixels
-        self.fusion = nn.Linear(flat, hidden) if "fusion" in self.kinds.values() else None
+        self.fusion = SteadyLinear(flat, hidden) if "fusion" in self.kinds.values() else None
         # Not a ModuleDict, which refuses names such as "type".
         self.heads = nn.ModuleList(
             _head(self.kinds[name], task, channels=channels, flat=flat, hidden=hidden)
@@ -87,8 +88,8 @@ class MultiTaskHeads(nn.Module):
 
 def _head(kind: Head, task: TaskSpec, *, channels: int, flat: int, hidden: int) -> nn.Module:
     if kind == "pooled":
-        return nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, task.size))
-    return nn.Linear(hidden if kind == "fusion" else flat, task.size)
+        return nn.Sequential(SteadyLinear(channels, hidden), nn.ReLU(), SteadyLinear(hidden, task.size))
+    return SteadyLinear(hidden if kind == "fusion" else flat, task.size)
 
 
 def _check_heads(heads: Mapping[str, Head], outputs: OutputSpec) -> None:
