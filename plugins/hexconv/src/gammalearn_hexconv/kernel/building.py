@@ -17,11 +17,12 @@ SOURCE = Path(__file__).with_name("source")
 LIBRARY = Path(__file__).with_name("hexconv_kernel.so")
 
 FLAGS = ("-std=c11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-ffp-contract=fast", "-fno-math-errno")
-AVX512 = ("-mavx2", "-mfma", "-mprfchw", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512")
+AVX2 = ("-mavx2", "-mfma", "-mprfchw")
+AVX512 = (*AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512")
 VARIANTS = {
     "variant_avx512bf16.c": (*AVX512, "-mavx512bf16"),
     "variant_avx512.c": AVX512,
-    "variant_avx2.c": ("-mavx2", "-mfma", "-mprfchw"),
+    "variant_avx2.c": AVX2,
 }
 """The files for x86-64 only, and the flags by which each may use what not every such processor has."""
 

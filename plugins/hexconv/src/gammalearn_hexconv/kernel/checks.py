@@ -81,4 +81,13 @@ def check_status(status: int) -> None:
         raise MemoryError("the kernel could not get the working memory that it needs")
 
 
-__all__ = ["DTYPES", "check_images", "check_pixels", "check_size", "check_status", "check_table", "check_vector", "check_weight"]
+__all__ = [
+    "DTYPES",
+    "check_images",
+    "check_pixels",
+    "check_size",
+    "check_status",
+    "check_table",
+    "check_vector",
+    "check_weight",
+]
