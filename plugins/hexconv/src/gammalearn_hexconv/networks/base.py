@@ -31,6 +31,14 @@ class HexNetwork(nn.Module):
     ------
     ValueError
         The images are on a grid.
+
+    Examples
+    --------
+    >>> from gammalearn_core.api import CameraGeometry
+    >>> camera = CameraGeometry(name="three", x=[0, 1, 0.5], y=[0, 0, 0.75**0.5], area=[1, 1, 1], focal_length=28)
+    >>> network = HexNetwork(CameraSpec(geometry=camera, shape=(3,), channels=("image",)))
+    >>> network.enter(torch.zeros(5, 1, 3)).shape
+    torch.Size([5, 1, 3, 1])
     """
 
     def __init__(self, camera: CameraSpec) -> None:

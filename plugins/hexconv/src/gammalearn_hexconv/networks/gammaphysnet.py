@@ -127,7 +127,14 @@ class GammaPhysNet(HexNetwork):
 
 
 class PreActivationStage(nn.Sequential):
-    """Pre-activation residual layers: the first has stride 2, but in the first stage, where it follows a ReLU."""
+    """Pre-activation residual layers: the first has stride 2, but in the first stage, where it follows a ReLU.
+
+    Examples
+    --------
+    >>> stage = PreActivationStage(16, 16, HexLattice([(0, 0), (1, 0), (0, 1)]), depth=3, first=True)
+    >>> stage(torch.zeros(5, 16, 3, 1)).shape
+    torch.Size([5, 16, 3, 1])
+    """
 
     def __init__(
         self,
