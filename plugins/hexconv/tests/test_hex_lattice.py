@@ -263,7 +263,7 @@ def test_irregular_pixels_have_their_neighbours_at_the_tap_that_points_to_them()
 
 
 def test_hexagonal_pixels_taken_as_irregular_have_the_same_neighbours(small: CameraGeometry) -> None:
-    from gammalearn_hexconv.lattice.irregular import neighbour_table
+    from gammalearn_hexconv.lattice.neighbourhood import neighbour_table
 
     places = np.column_stack([small.x, small.y])
     np.testing.assert_array_equal(neighbour_table(places), HexLattice.from_camera(small).table().rows)

@@ -7,8 +7,8 @@ from attrs import frozen
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from gammalearn_hexconv.lattice.checking import check_whole
 from gammalearn_hexconv.lattice.hexlattice import HexLattice
-from gammalearn_hexconv.lattice.hexlattice import check_whole
 from gammalearn_hexconv.lattice.taps import LatticeKind
 from gammalearn_hexconv.lattice.taps import hexagon
 

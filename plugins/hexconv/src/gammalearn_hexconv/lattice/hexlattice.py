@@ -11,30 +11,23 @@ import numpy as np
 
 from gammalearn_core.api import CameraGeometry
 from gammalearn_core.api import find_lattice
-from gammalearn_hexconv.lattice import index_matrix
+from gammalearn_hexconv.lattice.checking import check_stride
+from gammalearn_hexconv.lattice.checking import check_whole
 from gammalearn_hexconv.lattice.coarsening import Stride
-from gammalearn_hexconv.lattice.coarsening import compatible_outputs
-from gammalearn_hexconv.lattice.coarsening import outputs
-from gammalearn_hexconv.lattice.index_matrix import Frame
-from gammalearn_hexconv.lattice.irregular import independent_pixels
-from gammalearn_hexconv.lattice.irregular import neighbour_table
-from gammalearn_hexconv.lattice.points import around
-from gammalearn_hexconv.lattice.points import checked
+from gammalearn_hexconv.lattice.index_matrix import from_matrix
+from gammalearn_hexconv.lattice.index_matrix import to_matrix
+from gammalearn_hexconv.lattice.irregular import IrregularPixels
+from gammalearn_hexconv.lattice.regular import RegularPixels
 from gammalearn_hexconv.lattice.taps import Kernel
 from gammalearn_hexconv.lattice.taps import LatticeKind
-from gammalearn_hexconv.lattice.taps import steps
 from gammalearn_hexconv.lattice.walking import walked
 from gammalearn_hexconv.table import NeighbourTable
-from gammalearn_hexconv.table import Stencil
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from numpy.typing import NDArray
 
 Kind = Literal["hexagonal", "square", "irregular"]
-
-_BASES = {"hexagonal": np.array([(1, 0), (0.5, 0.75**0.5)]), "square": np.eye(2)}
-"""Places of the points (1, 0) and (0, 1), in units of the pitch."""
 
 
 class HexLattice:
@@ -63,30 +56,20 @@ class HexLattice:
     3
     """
 
-    kind: Kind
-    axial: NDArray[np.int64] | None
-    """Coordinates (q, r), (n_pixels, 2); None if the pixels are irregular."""
-
     def __init__(self, axial: ArrayLike, *, kind: LatticeKind = "hexagonal") -> None:
-        if kind not in _BASES:
+        if kind not in ("hexagonal", "square"):
             raise ValueError(f"kind must be 'hexagonal' or 'square', got {kind!r}")
-        self._set(kind, checked(axial))
+        self._set(RegularPixels(kind, axial))
 
-    def _set(
-        self,
-        kind: Kind,
-        axial: NDArray[np.int64] | None,
-        frame: Frame | None = None,
-        neighbours: NDArray[np.int32] | None = None,
-        places: NDArray[np.float64] | None = None,
-    ) -> HexLattice:
-        self.kind, self.axial = kind, axial
-        self._frame = index_matrix.around_points(axial) if axial is not None and frame is None else frame
-        self._neighbours = np.zeros((0, 0), dtype=np.int32) if neighbours is None else neighbours
-        self._places = places
+    def _set(self, pixels: RegularPixels | IrregularPixels) -> HexLattice:
+        self._pixels = pixels
         self._tables: dict[tuple[object, ...], NeighbourTable] = {}
         self._coarse: dict[tuple[object, ...], tuple[HexLattice, NDArray[np.int64]]] = {}
         return self
+
+    @classmethod
+    def _of(cls, pixels: RegularPixels | IrregularPixels) -> HexLattice:
+        return cls.__new__(cls)._set(pixels)
 
     @classmethod
     def from_camera(cls, geometry: CameraGeometry) -> HexLattice:
@@ -95,7 +78,7 @@ class HexLattice:
         A camera whose pixels are on no lattice becomes irregular: `from_positions` says what its neighbours are.
         """
         if geometry.kind == "irregular" or geometry.axial is None:
-            return cls._irregular(geometry.x, geometry.y)
+            return cls._of(IrregularPixels.at(np.column_stack([geometry.x, geometry.y])))
         return cls(geometry.axial, kind=geometry.kind)
 
     @classmethod
@@ -113,7 +96,7 @@ class HexLattice:
             raise ValueError("positions of pixels must be finite numbers")
         found = find_lattice(*places)
         if found.kind == "irregular" or found.axial is None:
-            return cls._irregular(*places)
+            return cls._of(IrregularPixels.at(np.column_stack(places)))
         return cls(found.axial, kind=found.kind)
 
     @classmethod
@@ -127,8 +110,7 @@ class HexLattice:
         ValueError
             Not every number from 0 is there once.
         """
-        axial, frame = index_matrix.from_matrix(matrix)
-        return cls.__new__(cls)._set(kind, checked(axial), frame)
+        return cls._of(RegularPixels(kind, *from_matrix(matrix)))
 
     @classmethod
     def from_neighbours(cls, table: ArrayLike, *, x: ArrayLike | None = None, y: ArrayLike | None = None) -> HexLattice:
@@ -148,37 +130,36 @@ class HexLattice:
         rows = NeighbourTable(given, len(given)).rows
         if (found := walked(rows)) is not None:
             kind, axial = found
-            return cls(axial, kind="square" if kind == "square" else "hexagonal")
+            return cls(axial, kind=kind)
         places = None if x is None or y is None else np.column_stack([x, y]).astype(np.float64)
         if places is not None and len(places) != len(rows):
             raise ValueError(f"the table has {len(rows)} pixels, but there are positions of {len(places)}")
-        return cls.__new__(cls)._set("irregular", None, None, rows, places)
+        return cls._of(IrregularPixels(rows, places))
 
-    @classmethod
-    def _irregular(cls, x: ArrayLike, y: ArrayLike) -> HexLattice:
-        places = np.column_stack([x, y]).astype(np.float64)
-        return cls.__new__(cls)._set("irregular", None, None, neighbour_table(places), places)
+    @property
+    def kind(self) -> Kind:
+        """``hexagonal``, ``square`` or ``irregular``."""
+        return "irregular" if isinstance(self._pixels, IrregularPixels) else self._pixels.kind
+
+    @property
+    def axial(self) -> NDArray[np.int64] | None:
+        """Coordinates (q, r), (n_pixels, 2); None if the pixels are irregular."""
+        return None if isinstance(self._pixels, IrregularPixels) else self._pixels.axial
 
     @property
     def n_pixels(self) -> int:
         """Number of pixels."""
-        return len(self._neighbours if self.axial is None else self.axial)
+        return self._pixels.n_pixels
 
     @cached_property
     def positions(self) -> NDArray[np.float64] | None:
         """Places of the pixels, (n_pixels, 2), in units of the pitch on a lattice; None if they are not known."""
-        return self._places if self.axial is None else self.axial @ _BASES[self.kind]
+        return self._pixels.positions
 
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that stand for kind, coordinates and order."""
-        digest = hashlib.sha256(self.kind.encode())
-        if self.axial is None or self._frame is None:
-            digest.update(np.ascontiguousarray(self._neighbours, dtype="<i4").tobytes())
-        else:
-            frame = [*self._frame.corner, *self._frame.shape]
-            digest.update(np.concatenate([self.axial.ravel(), frame]).astype("<i8").tobytes())
-        return digest.hexdigest()[:16]
+        return hashlib.sha256(self.kind.encode() + self._pixels.content()).hexdigest()[:16]
 
     def index_matrix(self) -> NDArray[np.int64]:
         """Number of the pixel at row i = q and column j = -r of the smallest box, (rows, columns); -1 for none.
@@ -190,9 +171,9 @@ class HexLattice:
         ValueError
             The pixels are irregular.
         """
-        if self.axial is None or self._frame is None:
+        if isinstance(self._pixels, IrregularPixels):
             raise ValueError("irregular pixels have no index matrix, they are on no lattice")
-        return index_matrix.to_matrix(self.axial, self._frame)
+        return to_matrix(self._pixels.axial, self._pixels.frame)
 
     def coarsen(
         self, stride: Stride = 2, *, kernel: Kernel = "neighbours", indexedconv_compat: bool = False
@@ -216,8 +197,6 @@ class HexLattice:
         ValueError
             There is no such lattice.
         """
-        if stride == 1 and not indexedconv_compat:
-            return self
         return self._strided(stride, kernel, indexedconv_compat)[0]
 
     def table(
@@ -252,56 +231,17 @@ class HexLattice:
         check_whole(radius=radius, dilation=dilation)
         key = radius, stride, dilation, kernel, indexedconv_compat
         if key not in self._tables:
-            self._tables[key] = self._table(radius, stride, dilation, kernel, indexedconv_compat)
+            _, centres = self._strided(stride, kernel, indexedconv_compat)
+            self._tables[key] = self._pixels.table(centres, radius, stride, dilation, kernel)
         return self._tables[key]
 
-    def _table(self, radius: int, stride: Stride, dilation: int, kernel: Kernel, compat: bool) -> NeighbourTable:
-        _, centres = self._strided(stride, kernel, compat)
-        if self.axial is None:
-            if (radius, dilation) != (1, 1):
-                raise ValueError("irregular pixels have kernels of radius 1 and dilation 1 only")
-            return NeighbourTable(self._neighbours[centres], self.n_pixels)
-        tap_steps = steps(self._lattice_kind, radius, kernel)
-        rows = around(self.axial, centres, tap_steps * dilation)
-        stencil = None
-        if stride != "sqrt7":
-            stencil = Stencil(self._lattice_kind, self.axial, centres, tap_steps, stride, dilation)
-        return NeighbourTable(rows, self.n_pixels, stencil=stencil)
-
-    @property
-    def _lattice_kind(self) -> LatticeKind:
-        return "square" if self.kind == "square" else "hexagonal"
-
     def _strided(self, stride: Stride, kernel: Kernel, compat: bool) -> tuple[HexLattice, NDArray[np.int64]]:
-        _check_stride(stride, kernel)
+        check_stride(stride, kernel)
         key = stride, kernel, compat
         if key not in self._coarse:
-            self._coarse[key] = self._outputs(stride, kernel, compat)
+            pixels, centres = self._pixels.outputs(stride, kernel, compat)
+            self._coarse[key] = self if pixels is self._pixels else HexLattice._of(pixels), centres
         return self._coarse[key]
-
-    def _outputs(self, stride: Stride, kernel: Kernel, compat: bool) -> tuple[HexLattice, NDArray[np.int64]]:
-        if self.axial is None or self._frame is None:
-            return self._irregular_outputs(stride, kernel, compat)
-        if stride == 1 and not compat:
-            return self, self.axial
-        if compat:
-            found = compatible_outputs(self.axial, self._frame, stride, kernel)
-        else:
-            found = outputs(self.axial, self._lattice_kind, stride, kernel)
-        coarse = HexLattice.__new__(HexLattice)._set(self.kind, checked(found.axial), found.frame)
-        return coarse, found.centres
-
-    def _irregular_outputs(self, stride: Stride, kernel: Kernel, compat: bool) -> tuple[HexLattice, NDArray[np.int64]]:
-        if compat or kernel != "neighbours" or stride not in (1, 2):
-            raise ValueError("irregular pixels have kernels of neighbours and the strides 1 and 2 only")
-        if stride == 1:
-            return self, np.arange(self.n_pixels)
-        if self._places is None:
-            raise ValueError(
-                "a lattice from a neighbour table alone cannot be coarsened: give positions to `from_neighbours`"
-            )
-        pixels = independent_pixels(self._neighbours)
-        return HexLattice._irregular(*self._places[pixels].T), pixels
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, HexLattice) and self.fingerprint == other.fingerprint)
@@ -316,33 +256,7 @@ class HexLattice:
         return self
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _again, (self.kind, self.axial, self._frame, self._neighbours, self._places)
+        return HexLattice._of, (self._pixels,)
 
 
-def _again(*values: object) -> HexLattice:
-    return HexLattice.__new__(HexLattice)._set(*values)  # type: ignore[arg-type]
-
-
-def _check_stride(stride: Stride, kernel: Kernel) -> None:
-    if stride != "sqrt7":
-        if isinstance(stride, str):
-            raise ValueError(f"stride must be a whole number above 0 or 'sqrt7', got {stride!r}")
-        check_whole(stride=stride)
-    if kernel not in ("neighbours", "rhombus"):
-        raise ValueError(f"kernel must be 'neighbours' or 'rhombus', got {kernel!r}")
-
-
-def check_whole(**values: int) -> None:
-    """Refuse numbers that are not whole and above 0.
-
-    Raises
-    ------
-    ValueError
-        With the name of the first such number.
-    """
-    for name, value in values.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
-
-
-__all__ = ["HexLattice", "Kind", "check_whole"]
+__all__ = ["HexLattice", "Kind"]

@@ -1,93 +1,76 @@
-"""Neighbours of pixels that are on no lattice, such as those of two sizes."""
+"""`IrregularPixels`: pixels on no lattice, of which only the neighbours are known."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
+from attrs import frozen
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial import cKDTree
 
-from gammalearn_hexconv.lattice.taps import Steps
-from gammalearn_hexconv.lattice.taps import hexagon
-from gammalearn_hexconv.lattice.taps import square
-
-Positions = NDArray[np.float64]
-
-_REACH = 1.4
-"""Largest distance of neighbours, in units of the mean of their distances to the nearest pixel."""
-_BASES = {6: np.array([1, np.exp(1j * np.pi / 3)]), 8: np.array([1, 1j])}
+from gammalearn_hexconv.lattice.coarsening import Stride
+from gammalearn_hexconv.lattice.neighbourhood import Positions
+from gammalearn_hexconv.lattice.neighbourhood import independent_pixels
+from gammalearn_hexconv.lattice.neighbourhood import neighbour_table
+from gammalearn_hexconv.lattice.taps import Kernel
+from gammalearn_hexconv.table import NeighbourTable
 
 
-def neighbour_table(places: Positions) -> NDArray[np.int32]:
-    """Row of each pixel's neighbours, each at the tap that points nearest to where it is; -1 where there is none.
+@frozen(eq=False)
+class IrregularPixels:
+    """Pixels and their neighbours."""
 
-    There are seven taps, as of a hexagonal kernel, or nine, as of a square one, if a pixel has more than six
-    neighbours. The taps stand at the angle at which they fit best. Neighbours are pixels whose distance is up to 1.4
-    times the mean of their own distances to the nearest pixel; the nearest eight if there are more.
+    neighbours: NDArray[np.int32]
+    """Row of the pixel at each tap, (n_pixels, n_taps); -1 where there is none."""
+    positions: Positions | None
+    """Places, (n_pixels, 2), of any unit; None if they are not known."""
 
-    Parameters
-    ----------
-    places : array of float, (n, 2)
+    @classmethod
+    def at(cls, positions: Positions) -> IrregularPixels:
+        """Find the neighbours of pixels at these places."""
+        return cls(neighbour_table(positions), positions)
 
-    Returns
-    -------
-    array of int32, (n, 7) or (n, 9)
-        The pixel itself is in the middle column.
-    """
-    around = _neighbours(places)
-    fold = 6 if max(map(len, around)) <= 6 else 8
-    steps = hexagon(1) if fold == 6 else square(1)
-    middle = len(steps) // 2
-    z = places @ np.array([1, 1j])
-    directions = _directions(steps, fold, _orientation(z, around, fold))
-    table = np.full((len(places), len(steps)), -1, dtype=np.int32)
-    table[:, middle] = np.arange(len(places))
-    for pixel, found in enumerate(around):
-        steps_to = z[found] - z[pixel]
-        off = np.abs(np.angle(steps_to[:, None] / directions[None])) ** 2
-        which, tap = linear_sum_assignment(off)
-        table[pixel, np.delete(np.arange(len(steps)), middle)[tap]] = found[which]
-    return table
+    @property
+    def n_pixels(self) -> int:
+        """Number of pixels."""
+        return len(self.neighbours)
 
+    def content(self) -> bytes:
+        """What tells them from others."""
+        return np.ascontiguousarray(self.neighbours, dtype="<i4").tobytes()
 
-def independent_pixels(table: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Pixels none of which sees another, so that every pixel sees one or is one; the first of several is taken."""
-    state = np.zeros(len(table), dtype=np.int8)
-    for pixel in range(len(table)):
-        if state[pixel] == 0:
-            seen = table[pixel]
-            state[seen[seen >= 0]] = 1
-            state[pixel] = 2
-    return np.flatnonzero(state == 2)
+    def outputs(
+        self, stride: Stride, kernel: Kernel, indexedconv_compat: bool
+    ) -> tuple[IrregularPixels, NDArray[np.int64]]:
+        """Give the pixels that outputs are on, and which of these pixels they are, (n_out,).
 
+        Raises
+        ------
+        ValueError
+            Neighbours alone do not tell where such outputs are.
+        """
+        if indexedconv_compat or kernel != "neighbours" or stride not in (1, 2):
+            raise ValueError("irregular pixels have kernels of neighbours and the strides 1 and 2 only")
+        if stride == 1:
+            return self, np.arange(self.n_pixels)
+        if self.positions is None:
+            raise ValueError(
+                "a lattice from a neighbour table alone cannot be coarsened: give positions to `from_neighbours`"
+            )
+        pixels = independent_pixels(self.neighbours)
+        return IrregularPixels.at(self.positions[pixels]), pixels
 
-def _neighbours(places: Positions) -> list[NDArray[np.int64]]:
-    if len(places) < 2:
-        return [np.zeros(0, dtype=np.int64)] * len(places)
-    tree = cKDTree(places)
-    own = tree.query(places, k=2)[0][:, 1]
-    pairs = tree.query_pairs(_REACH * own.max(), output_type="ndarray").astype(np.int64)
-    apart = np.linalg.norm(places[pairs[:, 0]] - places[pairs[:, 1]], axis=1)
-    near = apart <= _REACH * own[pairs].mean(axis=1)
-    pairs, apart = np.concatenate([pairs[near], pairs[near, ::-1]]), np.tile(apart[near], 2)
-    pairs = pairs[np.lexsort((pairs[:, 1], apart, pairs[:, 0]))]
-    start = np.searchsorted(pairs[:, 0], np.arange(len(places) + 1))
-    return [pairs[low:high, 1][:8] for low, high in pairwise(start)]
+    def table(
+        self, centres: NDArray[np.int64], radius: int, stride: Stride, dilation: int, kernel: Kernel
+    ) -> NeighbourTable:
+        """Give the pixels that a kernel sees from each of these pixels.
 
-
-def _orientation(z: NDArray[np.complex128], around: list[NDArray[np.int64]], fold: int) -> float:
-    edges = np.concatenate([z[found] - z[pixel] for pixel, found in enumerate(around)])
-    fold = 6 if fold == 6 else 4
-    total = ((edges / np.abs(edges)) ** fold).sum()
-    # From -15 to 45 degrees as the core's lattices, whose axes rounding must not change.
-    return float((np.angle(total) / fold + np.pi / 12) % (2 * np.pi / fold) - np.pi / 12)
+        Raises
+        ------
+        ValueError
+            Neighbours alone do not tell what a larger kernel sees.
+        """
+        if (radius, dilation) != (1, 1):
+            raise ValueError("irregular pixels have kernels of radius 1 and dilation 1 only")
+        return NeighbourTable(self.neighbours[centres], self.n_pixels)
 
 
-def _directions(steps: Steps, fold: int, angle: float) -> NDArray[np.complex128]:
-    directions = np.delete(steps, len(steps) // 2, axis=0) @ _BASES[fold] * np.exp(1j * angle)
-    return np.asarray(directions / np.abs(directions))
-
-
-__all__ = ["Positions", "independent_pixels", "neighbour_table"]
+__all__ = ["IrregularPixels"]

@@ -10,8 +10,8 @@ from gammalearn_hexconv.backends.choosing import Backend
 from gammalearn_hexconv.backends.choosing import check_backend
 from gammalearn_hexconv.lattice import HexLattice
 from gammalearn_hexconv.lattice import NeighbourTable
+from gammalearn_hexconv.lattice.checking import check_whole
 from gammalearn_hexconv.lattice.coarsening import Stride
-from gammalearn_hexconv.lattice.hexlattice import check_whole
 from gammalearn_hexconv.lattice.taps import Kernel
 
 
