@@ -47,7 +47,7 @@ class NormaliseGradCall(Structure):
 
     _fields_ = [
         *_numbers("type rows channels threads cut"),
-        *_pointers("x y grad mean inverse scale shift x_grad residual_grad weight_grad shift_grad"),
+        *_pointers("x y grad mean inverse scale shift more x_grad residual_grad weight_grad shift_grad"),
     ]
 
 

@@ -20,7 +20,7 @@ from gammalearn_hexconv.fused.graph import Graph
 from gammalearn_hexconv.fused.layers import Layer
 from gammalearn_hexconv.kernel import available
 
-CHUNK = 1
+CHUNK = 2
 """Images that pass all layers together, so that what is between layers stays in a second-level cache."""
 
 

@@ -128,7 +128,7 @@ def batch_norm_act_grad(
     scale, shift = floats(weight) * inverse, floats(bias)
     inputs = map(address, (images, output, grad, mean, inverse, scale, shift))
     results = map(address, (images_grad, residual_grad, weight_grad, bias_grad))
-    run("hex_normalise_grad", NormaliseGradCall(*_sizes(images), cut, *inputs, *results))
+    run("hex_normalise_grad", NormaliseGradCall(*_sizes(images), cut, *inputs, None, *results))
     none = images.new_empty(0) if residual_grad is None else residual_grad
     return images_grad, none, weight_grad.to(weight.dtype), bias_grad.to(bias.dtype)
 

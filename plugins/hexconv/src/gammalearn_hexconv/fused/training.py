@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 import torch
@@ -13,9 +14,14 @@ from gammalearn_hexconv.fused.attention import attend
 from gammalearn_hexconv.fused.attention import channel_means
 from gammalearn_hexconv.fused.images import DTYPES
 from gammalearn_hexconv.fused.normalisation import batch_norm_act
+from gammalearn_hexconv.fused.residual import residual_layer
 from gammalearn_hexconv.kernel import available
 from gammalearn_hexconv.kernel import ops
 from gammalearn_hexconv.steady import steady_sigmoid
+
+if TYPE_CHECKING:
+    from gammalearn_hexconv.networks.blocks import NormActConv
+    from gammalearn_hexconv.networks.blocks import PreActivationLayer
 
 _identities: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
@@ -46,8 +52,33 @@ def norm_relu(norm: nn.BatchNorm2d, pixels: Tensor, residual: Tensor | None = No
         return F.relu(normalised if residual is None else normalised + residual)
     residual = None if residual is None else _dense(residual)
     output, mean, variance, _ = batch_norm_act(_dense(pixels), norm.weight, norm.bias, residual, norm.eps, True)
-    _track(norm, mean, variance, pixels)
+    _track(norm, mean, variance, pixels.numel() // pixels.shape[1])
     return output  # type: ignore[no-any-return]
+
+
+def pre_activated(layer: PreActivationLayer, pixels: Tensor) -> Tensor | None:
+    """What the layer gives, by one operation; None where that does not apply."""
+    parts = [part for part in (layer.first, layer.second, layer.shortcut) if part is not None]
+    norms = [part.norm for part in parts if part.norm is not None]
+    fitting = _kernel_takes(pixels) and pixels.shape[1:] == (
+        layer.first.conv.in_channels,
+        layer.first.conv.site.n_in,
+        1,
+    )
+    if not fitting or layer.second.norm is None or not all(_part_fuses(part, pixels.dtype) for part in parts):
+        return None
+    if len({norm.eps for norm in norms}) > 1 or len(pixels) * layer.second.conv.site.n_in == 1:
+        return None
+    given = [tensor for part in (layer.first, layer.second, layer.shortcut) for tensor in _parameters(part)]
+    sites = layer.first.conv.site, layer.second.conv.site
+    tables = [table for site in sites for table in (site.rows, site.inverse_rows, site.inverse_taps)]
+    images = _dense(pixels).squeeze(3).transpose(1, 2)
+    output, _, *statistics = residual_layer(images, *given, *tables, norms[0].eps)
+    count = len(images) * images.shape[1], len(images) * output.shape[1]
+    for part, of, n in zip(parts, (0, 1, 0), (*count, count[0]), strict=False):
+        if part.norm is not None:
+            _track(part.norm, statistics[of][0], statistics[of][1], n)
+    return output.transpose(1, 2).unsqueeze(3)  # type: ignore[no-any-return]
 
 
 def pixel_means(pixels: Tensor) -> Tensor:
@@ -101,7 +132,7 @@ def scaled(pixels: Tensor, channel_gate: Tensor | None, reduced: Tensor, how: Pi
     flat = None if channel_gate is None else channel_gate.flatten(1)
     parameters = how.norm.weight, how.norm.bias, how.score.weight.flatten(), how.score.bias
     results = attend(_dense(pixels), flat, _dense(reduced), *parameters, how.norm.eps, plus)
-    _track(how.norm, results[2], results[3], reduced)
+    _track(how.norm, results[2], results[3], reduced.numel() // reduced.shape[1])
     return results[0]  # type: ignore[no-any-return]
 
 
@@ -127,13 +158,38 @@ def _kernel_takes(pixels: Tensor) -> bool:
     return cpu and pixels.numel() > 0 and not torch.compiler.is_exporting() and _available()
 
 
+def _norm_fuses(norm: nn.BatchNorm2d) -> bool:
+    usual = norm.training and type(norm) is nn.BatchNorm2d and norm.affine and norm.weight.dtype in DTYPES
+    return usual and not _hooked(norm)
+
+
+def _part_fuses(part: NormActConv, dtype: torch.dtype) -> bool:
+    """Whether a part of a residual layer is as one operation has it."""
+    conv, norm = part.conv, part.norm
+    usual = conv.backend in ("auto", "indirect") and conv.groups == 1 and conv.weight.dtype == dtype
+    alone = not _hooked(part) and not _hooked(conv) and not torch.is_autocast_enabled("cpu")
+    return usual and alone and (norm is None or _norm_fuses(norm))
+
+
+def _parameters(part: NormActConv | None) -> list[Tensor | None]:
+    if part is None:
+        return [None] * 4
+    norm = part.norm
+    return [
+        None if norm is None else norm.weight,
+        None if norm is None else norm.bias,
+        part.conv.weight,
+        part.conv.bias,
+    ]
+
+
 def _fuses(norm: nn.BatchNorm2d, pixels: Tensor, residual: Tensor | None = None) -> bool:
     """Whether a fused operation can take the place of a batch norm for these images."""
-    if not norm.training or type(norm) is not nn.BatchNorm2d or not norm.affine or _hooked(norm):
+    if not _norm_fuses(norm):
         return False
     if residual is not None and (residual.shape != pixels.shape or residual.dtype != pixels.dtype):
         return False
-    suits = pixels.shape[1] == norm.num_features and pixels.numel() > norm.num_features and norm.weight.dtype in DTYPES
+    suits = pixels.shape[1] == norm.num_features and pixels.numel() > norm.num_features
     return suits and _kernel_takes(pixels)
 
 
@@ -142,11 +198,10 @@ def _hooked(module: nn.Module) -> bool:
     return any(hooks)
 
 
-def _track(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, pixels: Tensor) -> None:
-    """Take the mean and the biased variance of a batch into the running statistics."""
+def _track(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: int) -> None:
+    """Take the mean and the biased variance of a batch, of ``count`` values, into the running statistics."""
     if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
         return
-    count = pixels.numel() // pixels.shape[1]
     with torch.no_grad():
         norm.num_batches_tracked.add_(1)
         share = norm.momentum if norm.momentum is not None else 1.0 / float(norm.num_batches_tracked)
@@ -154,4 +209,4 @@ def _track(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, pixels: Tensor)
         norm.running_var.mul_(1 - share).add_(variance, alpha=share * count / (count - 1))
 
 
-__all__ = ["PixelScore", "norm_relu", "pixel_means", "pointwise", "scaled"]
+__all__ = ["PixelScore", "norm_relu", "pixel_means", "pointwise", "pre_activated", "scaled"]

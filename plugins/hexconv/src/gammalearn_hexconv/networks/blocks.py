@@ -9,6 +9,7 @@ from torch import Tensor
 from torch import nn
 
 from gammalearn_hexconv.fused.training import norm_relu
+from gammalearn_hexconv.fused.training import pre_activated
 from gammalearn_hexconv.lattice import HexLattice
 from gammalearn_hexconv.modules import HexConv2d
 from gammalearn_hexconv.networks.options import ConvOptions
@@ -157,6 +158,9 @@ class PreActivationLayer(nn.Module):
         self.shortcut = NormActConv(in_channels, out_channels, lattice, stride=stride, **options) if changes else None
 
     def forward(self, pixels: Tensor) -> Tensor:
+        fused = pre_activated(self, pixels)
+        if fused is not None:
+            return fused
         kept = pixels if self.shortcut is None else self.shortcut(pixels)
         return self.second(self.first(pixels)) + kept  # type: ignore[no-any-return]
 

@@ -1,0 +1,229 @@
+"""A whole pre-activation residual layer in training, as one operation for torch.
+
+Between its parts nothing is kept but what the first convolution gives: what batch norm and ReLU make is made anew on
+the way back. Images are (images, pixels, channels), contiguous, float32 or bfloat16, on the CPU.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gammalearn_hexconv.fused.calls import MomentsCall
+from gammalearn_hexconv.fused.calls import NormaliseCall
+from gammalearn_hexconv.fused.calls import NormaliseGradCall
+from gammalearn_hexconv.fused.calls import address
+from gammalearn_hexconv.fused.calls import run
+from gammalearn_hexconv.fused.images import DTYPES
+from gammalearn_hexconv.fused.images import check_vectors
+from gammalearn_hexconv.fused.images import floats
+from gammalearn_hexconv.fused.normalisation import BY_X
+from gammalearn_hexconv.kernel import calls
+from gammalearn_hexconv.kernel.checks import check_images
+
+if TYPE_CHECKING:
+    from typing import Any
+
+Tables = tuple[Tensor, Tensor, Tensor]
+
+
+def _sizes(x: Tensor) -> tuple[int, int, int, int]:
+    return DTYPES[x.dtype], x.shape[0] * x.shape[1], x.shape[2], torch.get_num_threads()
+
+
+def statistics_of(x: Tensor, epsilon: float) -> Tensor:
+    """Mean, biased variance and ``1 / sqrt(variance + epsilon)`` of each channel, (3, channels)."""
+    results = torch.empty(3, x.shape[2])
+    run("hex_moments", MomentsCall(*_sizes(x), epsilon, x.data_ptr(), *map(address, results.unbind())))
+    return results
+
+
+class NormConv(NamedTuple):
+    """Batch norm, ReLU and a convolution, or without ``norm`` the convolution alone."""
+
+    norm: tuple[Tensor, Tensor] | None
+    """Weight and bias."""
+    weight: Tensor
+    bias: Tensor | None
+    tables: Tables
+
+    def activated(self, x: Tensor, statistics: Tensor) -> Tensor:
+        """What the convolution takes."""
+        if self.norm is None:
+            return x
+        mean, _, inverse = statistics.unbind()
+        scale, shift, y = floats(self.norm[0]) * inverse, floats(self.norm[1]), torch.empty_like(x)
+        pointers = map(address, (x, None, mean, scale, shift, y))
+        run("hex_normalise", NormaliseCall(*_sizes(x), True, *pointers))
+        return y
+
+    def forward(self, x: Tensor, statistics: Tensor, residual: Tensor | None = None) -> Tensor:
+        """What the convolution gives, plus a residual."""
+        weight = self.weight, 1, len(self.weight)
+        given = self.activated(x, statistics)
+        return calls.conv_act(given, weight, self.tables[0], self.bias, residual, second=None, relu=False)[0]
+
+    def backward(self, grad: Tensor, x: Tensor, statistics: Tensor, more: Tensor | None) -> list[Tensor | None]:
+        """Gradients: of x with ``more`` added, then of norm's weight and bias, and of the convolution's."""
+        given = self.activated(x, statistics)
+        sums, bias_sums = calls.weight_grad(given, grad, self.tables, 1, bias=self.bias is not None)
+        below = calls.input_grad(grad, self.weight, self.tables, 1)
+        conv_grads = sums.to(self.weight.dtype), None if self.bias is None else bias_sums.to(self.bias.dtype)
+        if self.norm is None:
+            return [below if more is None else below.add_(more), None, None, *conv_grads]
+        mean, _, inverse = statistics.unbind()
+        scale, shift = floats(self.norm[0]) * inverse, floats(self.norm[1])
+        grads = torch.empty(x.shape[2]), torch.empty(x.shape[2])
+        inputs = map(address, (x, None, below, mean, inverse, scale, shift, more))
+        results = map(address, (below, None, *grads))
+        run("hex_normalise_grad", NormaliseGradCall(*_sizes(x), BY_X, *inputs, *results))
+        norm_grads = grads[0].to(self.norm[0].dtype), grads[1].to(self.norm[1].dtype)
+        return [below, *norm_grads, *conv_grads]
+
+
+_PARAMETERS = "Tensor? {0}_norm_weight, Tensor? {0}_norm_bias, Tensor{1} {0}_weight, Tensor? {0}_bias"
+_SCHEMA = ", ".join(
+    (
+        *(_PARAMETERS.format(*part) for part in (("first", ""), ("second", ""), ("shortcut", "?"))),
+        "Tensor rows, Tensor inv_rows, Tensor inv_taps, Tensor second_rows, Tensor second_inv_rows",
+        "Tensor second_inv_taps, float epsilon",
+    )
+)
+
+
+class _Parts(NamedTuple):
+    first: NormConv
+    second: NormConv
+    shortcut: NormConv | None
+
+
+def _parts(given: tuple[Any, ...]) -> tuple[_Parts, float]:
+    """The parts of a layer, and epsilon, from what follows the images in the arguments of the operation."""
+    tables: tuple[Tables, Tables] = given[12:15], given[15:18]
+    first, second = (_part(given[at : at + 4], table) for at, table in zip((0, 4), tables, strict=True))
+    shortcut = None if given[10] is None else _part(given[8:12], tables[0])
+    return _Parts(first, second, shortcut), given[18]
+
+
+def _part(given: tuple[Any, ...], tables: Tables) -> NormConv:
+    norm_weight, norm_bias, weight, bias = given
+    norm = None if norm_weight is None or norm_bias is None else (norm_weight, norm_bias)
+    if norm is not None:
+        check_vectors(weight.shape[1], norm_weight=norm_weight, norm_bias=norm_bias)
+    return NormConv(norm, weight, bias, tables)
+
+
+@torch.library.custom_op(
+    "gammalearn_hexconv::residual_layer",
+    mutates_args=(),
+    schema=f"(Tensor x, {_SCHEMA}) -> (Tensor, Tensor, Tensor, Tensor)",
+)
+def residual_layer(x: Tensor, *given: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Apply batch norm, ReLU and a convolution, twice, and add what went in, or what a shortcut makes of it.
+
+    Parameters
+    ----------
+    x : Tensor, (images, pixels, channels)
+    first_norm_weight, first_norm_bias, first_weight, first_bias : Tensor or None
+        Without the former two there are no batch norm and ReLU before the convolution.
+    second_norm_weight, second_norm_bias, second_weight, second_bias : Tensor or None
+    shortcut_norm_weight, shortcut_norm_bias, shortcut_weight, shortcut_bias : Tensor or None
+        Without these ``x`` itself is added.
+    rows, inv_rows, inv_taps, second_rows, second_inv_rows, second_inv_taps : Tensor of int32
+        Tables of the first convolution, which are those of the shortcut's, and of the second.
+    epsilon : float
+        Added to variances.
+
+    Returns
+    -------
+    y : Tensor, (images, out_pixels, out_channels)
+    hidden : Tensor, as y
+        What the first convolution gives.
+    first_statistics, second_statistics : Tensor, (3, channels)
+        Mean, biased variance and ``1 / sqrt(variance + epsilon)`` of x and of hidden. No gradient flows from these.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A tensor has not the shape, type, device or memory format that is wanted.
+    """
+    check_images(x, "x")
+    (first, second, shortcut), epsilon = _parts(given)
+    if x.shape[2] != first.weight.shape[1] or not x.numel():
+        raise ValueError(f"x must have pixels with {first.weight.shape[1]} channels, its shape is {tuple(x.shape)}")
+    normed = first.norm is not None or (shortcut is not None and shortcut.norm is not None)
+    first_statistics = statistics_of(x, epsilon) if normed else torch.empty(3, 0)
+    kept = x if shortcut is None else shortcut.forward(x, first_statistics)
+    hidden = first.forward(x, first_statistics)
+    second_statistics = statistics_of(hidden, epsilon)
+    return second.forward(hidden, second_statistics, kept), hidden, first_statistics, second_statistics
+
+
+@residual_layer.register_fake
+def _(x: Tensor, *given: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    normed = given[0] is not None or given[8] is not None
+    hidden = x.new_empty((x.shape[0], given[12].shape[0], given[2].shape[0]))
+    first = x.new_empty((3, x.shape[2] if normed else 0), dtype=torch.float32)
+    return torch.empty_like(hidden), hidden, first, x.new_empty((3, hidden.shape[2]), dtype=torch.float32)
+
+
+@torch.library.custom_op(
+    "gammalearn_hexconv::residual_layer_grad",
+    mutates_args=(),
+    schema=f"(Tensor grad, Tensor hidden, Tensor first_statistics, Tensor second_statistics, Tensor x, {_SCHEMA}) "
+    "-> Tensor[]",
+)
+def residual_layer_grad(
+    grad: Tensor, hidden: Tensor, first_statistics: Tensor, second_statistics: Tensor, x: Tensor, *given: Any
+) -> list[Tensor]:
+    """Give the gradients of `residual_layer`: of x and of the twelve parameters, empty for those that are None."""
+    (first, second, shortcut), _ = _parts(given)
+    alike = {"grad": grad, "hidden": hidden} if shortcut is not None else {"grad": grad, "hidden": hidden, "x": x}
+    for name, images in {"x": x, **alike}.items():
+        check_images(images, name)
+        if name in alike and (images.shape != hidden.shape or images.dtype != x.dtype):
+            raise ValueError(
+                f"{name} must be {x.dtype} {tuple(hidden.shape)}, got {images.dtype} {tuple(images.shape)}"
+            )
+    for name, statistics, images in (("first", first_statistics, x), ("second", second_statistics, hidden)):
+        if statistics.shape[1:] not in ((images.shape[2],), (0,)) or not statistics.is_contiguous():
+            raise ValueError(f"{name}_statistics must be (3, {images.shape[2]}), got {tuple(statistics.shape)}")
+    below, *second_grads = second.backward(grad, hidden, second_statistics, None)
+    assert below is not None
+    if shortcut is None:
+        x_grad, *first_grads = first.backward(below, x, first_statistics, grad)
+        shortcut_grads: list[Tensor | None] = [None] * 4
+    else:
+        aside, *shortcut_grads = shortcut.backward(grad, x, first_statistics, None)
+        x_grad, *first_grads = first.backward(below, x, first_statistics, aside)
+    results = [x_grad, *first_grads, *second_grads, *shortcut_grads]
+    return [x.new_empty(0) if result is None else result for result in results]
+
+
+@residual_layer_grad.register_fake
+def _(
+    grad: Tensor, hidden: Tensor, first_statistics: Tensor, second_statistics: Tensor, x: Tensor, *given: Any
+) -> list[Tensor]:
+    return [x.new_empty(0) if tensor is None else torch.empty_like(tensor) for tensor in (x, *given[:12])]
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    *tensors, ctx.epsilon = inputs
+    ctx.mark_non_differentiable(*output[1:])
+    ctx.save_for_backward(*tensors, *output[1:])
+
+
+def _backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+    *tensors, hidden, first_statistics, second_statistics = ctx.saved_tensors
+    given = hidden, first_statistics, second_statistics, *tensors, ctx.epsilon
+    grads = residual_layer_grad(grad.contiguous(), *given)
+    of_tensors = [g if tensor is not None else None for g, tensor in zip(grads, tensors[:13], strict=True)]
+    return (*of_tensors, *([None] * 7))
+
+
+residual_layer.register_autograd(_backward, setup_context=_save)
+
+__all__ = ["NormConv", "residual_layer", "residual_layer_grad", "statistics_of"]
