@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -165,6 +167,23 @@ def test_the_backend_of_the_indexedconv_package_gives_the_same(small: CameraGeom
     theirs.load_state_dict(ours.state_dict())
     pixels = torch.randn(2, 2, 217, dtype=torch.float64)
     torch.testing.assert_close(ours.eval()(pixels), theirs.eval()(pixels), atol=1e-12, rtol=0)
+
+
+def test_onnx_gives_the_same_for_any_number_of_images(small: CameraGeometry, inputs: Inputs, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    runtime = pytest.importorskip("onnxruntime")
+    network = GammaPhysNet(inputs=inputs(small), outputs=PUBLISHED, channels=(4, 8), depths=(1, 1), hidden=8).eval()
+    dynamic, path = ({0: torch.export.Dim("n")},), tmp_path / "model.onnx"
+    with warnings.catch_warnings():
+        # Of the exporter and what it imports, about itself.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network, (torch.randn(4, 2, 217),), path, dynamo=True, verbose=False, dynamic_shapes=dynamic)
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for n in (1, 6):
+        pixels = torch.randn(n, 2, 217)
+        found = session.run(None, {session.get_inputs()[0].name: pixels.numpy()})
+        for values, expected in zip(found, network(pixels).values(), strict=True):
+            torch.testing.assert_close(torch.from_numpy(values), expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(
