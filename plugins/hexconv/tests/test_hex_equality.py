@@ -88,6 +88,21 @@ def test_outputs_and_gradients_are_those_of_indexedconv(name: str, radius: int, 
             assert_equal(gradients(layer, pixels, gradient), expected, tolerance)
 
 
+@pytest.mark.parametrize("channels", [(1, 16), (17, 23), (64, 64)])
+def test_many_channels_are_equal_over_the_largest_value(channels: tuple[int, int]) -> None:
+    lattice = HexLattice.from_camera(real("LSTCam"))
+    for dtype, tolerance in DTYPES.items():
+        reference = theirs("LSTCam", channels, 2, 1, dtype)
+        pixels = torch.randn(2, channels[0], lattice.n_pixels, dtype=dtype)
+        gradient = torch.randn(2, channels[1], lattice.n_pixels, dtype=dtype)
+        expected = gradients(reference, pixels, gradient)
+        for backend in backends(dtype):
+            layer = HexConv2d(*channels, lattice, radius=2, backend=backend, indexedconv_compat=True).to(dtype)
+            layer.load_state_dict(reference.state_dict())
+            for name, value in gradients(layer, pixels, gradient).items():
+                assert float((value - expected[name]).abs().max() / expected[name].abs().max()) <= tolerance, name
+
+
 @pytest.mark.parametrize("name", HEXAGONAL)
 def test_by_default_outputs_are_in_the_order_of_the_pixels(name: str) -> None:
     lattice = HexLattice.from_camera(real(name))

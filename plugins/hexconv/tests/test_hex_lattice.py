@@ -34,6 +34,23 @@ def test_neighbours_are_those_of_the_camera(camera: CameraGeometry) -> None:
         assert sorted(around[around >= 0]) == sorted(indices[start[pixel] : start[pixel + 1]])
 
 
+PAIRS = {
+    "LSTCam": 5394,
+    "FlashCam": 5124,
+    "DigiCam": 3744,
+    "FACT": 4183,
+    "MAGICCam": 3000,
+    "VERITAS": 1416,
+}
+"""Pairs of neighbours, counted independently of any lattice."""
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_camera_has_as_many_pairs_of_neighbours_as_were_counted(name: str) -> None:
+    counts = HexLattice.from_camera(real(name)).table().counts
+    assert (counts.sum() - len(counts)) / 2 == PAIRS[name]
+
+
 def test_the_fourth_tap_is_the_pixel_itself(camera: CameraGeometry) -> None:
     np.testing.assert_array_equal(HexLattice.from_camera(camera).table().rows[:, 3], np.arange(camera.n_pixels))
 
