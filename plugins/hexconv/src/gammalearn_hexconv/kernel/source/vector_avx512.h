@@ -33,7 +33,11 @@ static inline vec vec_load_bf16(const uint16_t *p, int64_t n) {
 static inline vec vec_set_bf16(const uint16_t *p) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_set1_epi16((short)*p), 16));
 }
-/* To the nearest, ties to even; a NaN becomes the quiet NaN, as carrying into its exponent could make it infinite. */
+/* To the nearest, ties to even; a NaN becomes the quiet NaN, as carrying into its exponent could make it infinite.
+ * The instruction for it takes numbers below 1.2e-38 for zero. */
+#ifdef __AVX512BF16__
+static inline __m256i narrow(vec v) { return (__m256i)_mm512_cvtneps_pbh(v); }
+#else
 static inline __m256i narrow(vec v) {
     __m512i bits = _mm512_castps_si512(v);
     __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
@@ -42,6 +46,7 @@ static inline __m256i narrow(vec v) {
     rounded = _mm512_mask_mov_epi32(rounded, nan, _mm512_set1_epi32(0x7fc00000));
     return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
 }
+#endif
 static inline void vec_store_bf16(uint16_t *p, vec v, int64_t n) {
     _mm256_mask_storeu_epi16(p, first_lanes(n), narrow(v));
 }
