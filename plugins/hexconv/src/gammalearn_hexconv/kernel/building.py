@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("source")
@@ -85,14 +86,18 @@ def compile_kernel(
         There is no compiler, or it fails.
     """
     compiler = compiler or find_compiler()
-    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-        objects = []
+    paths = f"-ffile-prefix-map={SOURCE}=source"
+    with tempfile.TemporaryDirectory(dir=library.parent) as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        compiled = []
         for file, own in sources(machine or platform.machine()).items():
-            objects.append(f"{folder}/{file.stem}.o")
-            paths = f"-ffile-prefix-map={SOURCE}=source"
-            _run([compiler, *FLAGS, *own, paths, *flags, "-c", str(file), "-o", objects[-1]])
-        _run([compiler, "-shared", *flags, *objects, "-lm", "-o", f"{folder}/{library.name}"])
-        os.replace(f"{folder}/{library.name}", library)
+            target = f"{folder}/{file.stem}.o"
+            command = [compiler, *FLAGS, *own, paths, *flags, "-c", str(file), "-o", target]
+            compiled.append((target, pool.submit(_run, command)))
+        for _, done in compiled:
+            done.result()
+        linked = f"{folder}/{library.name}"
+        _run([compiler, "-shared", *flags, *(target for target, _ in compiled), "-lm", "-o", linked])
+        os.replace(linked, library)
 
 
 def main() -> int:
