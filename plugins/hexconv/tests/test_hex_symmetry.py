@@ -114,3 +114,19 @@ def test_what_is_on_the_coarse_lattice_does_not_depend_on_the_order_of_pixels(na
     shuffled_up.load_state_dict(up.state_dict())
     coarse = torch.randn(2, 4, up.lattice.n_pixels)
     assert torch.equal(shuffled_up(coarse), up(coarse)[..., order])
+
+
+def test_irregular_pixels_are_coarsened_alike_in_whatever_order_they_are() -> None:
+    camera = two_sizes()
+    order = np.random.default_rng(5).permutation(camera.n_pixels)
+    lattice, shuffled = HexLattice.from_camera(camera), HexLattice.from_positions(camera.x[order], camera.y[order])
+    pixels = torch.randn(2, 4, camera.n_pixels)
+    for _ in range(2):
+        one, other = HexConv2d(4, 4, lattice, stride=2), HexConv2d(4, 4, shuffled, stride=2)
+        other.load_state_dict(one.state_dict())
+        there = other(pixels[..., order])
+        pixels = one(pixels)
+        assert torch.equal(there, pixels)
+        lattice, shuffled = one.out_lattice, other.out_lattice
+        assert lattice == shuffled
+        order = np.arange(lattice.n_pixels)

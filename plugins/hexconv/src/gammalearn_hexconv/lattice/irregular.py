@@ -55,7 +55,7 @@ class IrregularPixels:
             raise ValueError(
                 "a lattice from a neighbour table alone cannot be coarsened: give positions to `from_neighbours`"
             )
-        pixels = independent_pixels(self.neighbours)
+        pixels = independent_pixels(self.neighbours, self.positions)
         return IrregularPixels.at(self.positions[pixels]), pixels
 
     def table(

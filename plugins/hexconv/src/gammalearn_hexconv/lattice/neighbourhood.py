@@ -44,7 +44,9 @@ def neighbour_table(places: Positions) -> NDArray[np.int32]:
     directions = _directions(steps, fold, _orientation(z, around, fold))
     table = np.full((len(places), len(steps)), -1, dtype=np.int32)
     table[:, middle] = np.arange(len(places))
-    for pixel, found in enumerate(around):
+    for pixel, rows in enumerate(around):
+        # By angle, so that of equally good ways the same is taken in whatever order the pixels are.
+        found = rows[np.argsort(np.angle(z[rows] - z[pixel]))]
         steps_to = z[found] - z[pixel]
         off = np.abs(np.angle(steps_to[:, None] / directions[None])) ** 2
         which, tap = linear_sum_assignment(off)
@@ -52,15 +54,20 @@ def neighbour_table(places: Positions) -> NDArray[np.int32]:
     return table
 
 
-def independent_pixels(table: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Pixels none of which sees another, so that every pixel sees one or is one; the first of several is taken."""
-    state = np.zeros(len(table), dtype=np.int8)
-    for pixel in range(len(table)):
-        if state[pixel] == 0:
+def independent_pixels(table: NDArray[np.int32], places: Positions) -> NDArray[np.int64]:
+    """Pixels none of which sees another, so that every pixel sees one or is one.
+
+    They are taken and listed from left to right, and from below to above, so that which they are does not depend on
+    the order of the pixels.
+    """
+    taken = []
+    free = np.ones(len(table), dtype=bool)
+    for pixel in np.lexsort((places[:, 1], places[:, 0])):
+        if free[pixel]:
+            taken.append(pixel)
             seen = table[pixel]
-            state[seen[seen >= 0]] = 1
-            state[pixel] = 2
-    return np.flatnonzero(state == 2)
+            free[seen[seen >= 0]] = False
+    return np.array(taken, dtype=np.int64)
 
 
 def _neighbours(places: Positions) -> list[NDArray[np.int64]]:

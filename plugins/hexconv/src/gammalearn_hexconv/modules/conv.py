@@ -55,7 +55,7 @@ class HexConv2d(HexLayer):
         In the order of `gammalearn_hexconv.lattice.taps.hexagon`, initialised as by `torch.nn.Conv2d`.
     bias : Parameter, (out_channels,), or None
     out_lattice : HexLattice
-        Where the output's pixels are; None if a table was given.
+        Where the output's pixels are; not there if a table was given.
 
     Raises
     ------

@@ -44,8 +44,9 @@ class HexConvTranspose2d(HexLayer):
     weight : Parameter, (in_channels, out_channels // groups, n_taps)
         Initialised as by `torch.nn.ConvTranspose2d`.
     bias : Parameter, (out_channels,), or None
-    out_lattice : HexLattice
-        The fine one.
+    lattice, out_lattice : HexLattice
+        Where the input's pixels are, the coarse one, and where the output's are, the fine one; not there if a table was
+        given.
 
     Raises
     ------
