@@ -280,6 +280,8 @@ def test_a_layer_says_what_it_is(small: CameraGeometry) -> None:
     [
         (torch.zeros(4, 2, 9), None, 1, r"shape \(out_channels, in_channels // groups, 7\).* got \(4, 2, 9\)"),
         (torch.zeros(4, 2), None, 1, "expected weights of the shape"),
+        (torch.zeros(4, 2, 7), None, 0, "groups must be a whole number above 0, got 0"),
+        (torch.zeros(4, 2, 7, device="meta"), None, 1, "the input is on cpu but the weights are on meta"),
         (torch.zeros(5, 1, 7), None, 2, "with as many outputs a group"),
         (torch.zeros(4, 2, 7), torch.zeros(3), 1, r"expected a bias of the shape \(4,\), got \(3,\)"),
         (torch.zeros(4, 3, 7), None, 1, r"shape \(n, 3, 217\), got \(1, 2, 217\)"),
@@ -297,3 +299,9 @@ def test_the_function_is_what_the_layer_computes(small: CameraGeometry) -> None:
     conv = HexConv2d(2, 4, HexLattice.from_camera(small), stride=2)
     pixels = torch.randn(3, 2, 217)
     assert torch.equal(hex_conv2d(pixels, conv.weight, conv.bias, conv.table), conv(pixels))
+
+
+def test_a_bias_of_another_type_is_refused(small: CameraGeometry) -> None:
+    table = HexLattice.from_camera(small).table()
+    with pytest.raises(TypeError, match=r"the input is torch.float32 but the bias is torch.float64: convert"):
+        hex_conv2d(torch.zeros(1, 2, 217), torch.zeros(4, 2, 7), torch.zeros(4).double(), table)

@@ -196,25 +196,30 @@ def _pooled(
 
 
 def _conv(pixels: Tensor, weight: Tensor, bias: Tensor | None, site: Site, groups: int, backend: Backend) -> Tensor:
-    cast_pixels, cast_weight, cast_bias = autocast(pixels, weight, bias)
-    assert cast_pixels is not None
-    assert cast_weight is not None
-    if cast_pixels.dtype != cast_weight.dtype:
-        raise TypeError(
-            f"the input is {cast_pixels.dtype} but the weights are {cast_weight.dtype}: convert one of them"
-        )
+    pixels, weight, bias = autocast(pixels, weight, bias)
+    _check_alike(pixels, weight, bias)
     choice = choose_conv(
         backend,
         site,
         in_channels=pixels.shape[2],
         groups=groups,
-        dtype=cast_pixels.dtype,
+        dtype=pixels.dtype,
         device=pixels.device,
     )
-    return CONVS[choice.backend](cast_pixels, cast_weight, cast_bias, site, groups)
+    return CONVS[choice.backend](pixels, weight, bias, site, groups)
+
+
+def _check_alike(pixels: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    for other, what in ((weight, "weights are"), (bias, "bias is")):
+        if other is not None and other.dtype != pixels.dtype:
+            raise TypeError(f"the input is {pixels.dtype} but the {what} {other.dtype}: convert one of them")
+        if other is not None and other.device != pixels.device:
+            raise ValueError(f"the input is on {pixels.device} but the {what} on {other.device}: move one of them")
 
 
 def _check_weight(weight: Tensor, bias: Tensor | None, n_taps: int, groups: int) -> None:
+    if groups < 1:
+        raise ValueError(f"groups must be a whole number above 0, got {groups!r}")
     if weight.ndim != 3 or weight.shape[2] != n_taps or weight.shape[0] % groups:
         raise ValueError(
             f"expected weights of the shape (out_channels, in_channels // groups, {n_taps}) with as many outputs a "

@@ -36,25 +36,25 @@ def pixels_last(image: Tensor, *, channels: int | None, n_pixels: int) -> tuple[
     return image.squeeze(3).transpose(1, 2), lambda output: output.unsqueeze(2).permute(0, 3, 1, 2)
 
 
-def autocast(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
+def autocast(image: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
     """Give the tensors in the type that autocast asks for, as it would those of a convolution of torch."""
-    first = tensors[0]
-    assert first is not None
-    device = first.device.type
+    device = image.device.type
     if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
-        return tensors
+        return image, weight, bias
     dtype = torch.get_autocast_dtype(device)
-    return tuple(t.to(dtype) if t is not None and t.dtype != torch.float64 else t for t in tensors)
+    return _cast(image, dtype), _cast(weight, dtype), None if bias is None else _cast(bias, dtype)
+
+
+def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor if tensor.dtype == torch.float64 else tensor.to(dtype)
 
 
 def _check(image: Tensor, channels: int | None, n_pixels: int) -> None:
-    shape = tuple(image.shape)
     if not image.is_floating_point():
         raise TypeError(f"expected an input of a floating type, got {image.dtype}: convert it, as with `.float()`")
-    pixels = shape[2:3] if len(shape) in (3, 4) else shape[1:2]
-    last = shape[3:] in ((), (1,))
-    found = shape[1] if len(shape) in (3, 4) else shape[0] if shape else None
-    if len(shape) not in (2, 3, 4) or not last or channels not in (None, found) or pixels != (n_pixels,):
+    shape = tuple(image.shape)
+    right = shape[-2:] if len(shape) == 2 else shape[1:3] if shape[3:] in ((), (1,)) else ()
+    if len(right) != 2 or right[1] != n_pixels or channels not in (None, right[0]):
         wanted = f"(n, {channels or 'channels'}, {n_pixels})"
         raise ValueError(f"expected an input of the shape {wanted}, got {shape}")
 
