@@ -14,6 +14,7 @@ from torch import nn
 from gammalearn_core.api import CameraGeometry
 from gammalearn_hexconv import HexConv2d
 from gammalearn_hexconv import HexLattice
+from gammalearn_hexconv import HexMaxPool2d
 from gammalearn_hexconv import NeighbourTable
 from gammalearn_hexconv import interop
 
@@ -172,3 +173,19 @@ def test_weights_of_another_form_are_refused() -> None:
         interop.from_square(torch.zeros(1, 1, 2, 2))
     with pytest.raises(ValueError, match="for hexagonal pixels, these are square"):
         interop.hexagdly_places(HexLattice([(0, 0), (1, 0)], kind="square"))
+
+
+def test_the_state_of_a_model_with_poolings_is_read_and_written() -> None:
+    engine = pytest.importorskip("indexedconv.engine")
+    utils = pytest.importorskip("indexedconv.utils")
+    lattice = HexLattice.from_camera(real("VERITAS"))
+    matrix = torch.from_numpy(lattice.index_matrix())[None, None]
+    theirs = nn.Sequential(
+        engine.IndexedMaxPool2d(utils.neighbours_extraction(matrix, stride=2)), of_indexedconv(lattice, 1, 1)
+    )
+    ours = nn.Sequential(HexMaxPool2d(lattice, indexedconv_compat=True), HexConv2d(2, 3, lattice))
+    ours.load_state_dict(theirs.state_dict())
+    written = interop.indexedconv_state_dict(ours)
+    assert set(written) == set(theirs.state_dict())
+    assert torch.equal(written["0.indices_"], theirs.state_dict()["0.indices_"])
+    assert torch.equal(written["0.mask_"], theirs.state_dict()["0.mask_"])

@@ -20,6 +20,7 @@ from gammalearn_hexconv.table import NeighbourTable
 if TYPE_CHECKING:
     from indexedconv.engine import IndexedConv  # type: ignore[import-untyped]
 
+    from gammalearn_hexconv.modules.base import HexLayer
     from gammalearn_hexconv.modules.conv import HexConv2d
 
 
@@ -95,23 +96,24 @@ def _alike(kinds: NDArray[np.int64], n: int) -> bool:
 
 
 def indexedconv_state_dict(model: nn.Module) -> dict[str, Tensor]:
-    """Give the state of a model with ``indices_`` and ``mask_`` of every convolution, as that of IndexedConv layers.
+    """Give the state of a model with ``indices_`` and ``mask_`` of every layer over neighbours, as IndexedConv has it.
 
     Outputs are in the order of this model's lattices.
     """
-    from gammalearn_hexconv.modules.conv import HexConv2d
+    from gammalearn_hexconv.modules.base import HexLayer
 
     state = dict(model.state_dict())
     for name, module in model.named_modules():
-        if isinstance(module, HexConv2d):
+        if isinstance(module, HexLayer):
             prefix = f"{name}." if name else ""
             state |= {f"{prefix}{key}": value for key, value in _indices(module).items()}
     return state
 
 
-def _indices(layer: HexConv2d) -> dict[str, Tensor]:
-    rows = layer.site.rows.t().long()
-    return {"indices_": rows.clamp(min=0), "mask_": (rows >= 0).to(layer.weight.dtype)}
+def _indices(layer: HexLayer) -> dict[str, Tensor]:
+    rows = torch.from_numpy(layer.table.rows.T.astype(np.int64))
+    dtype = next((parameter.dtype for parameter in layer.parameters()), torch.get_default_dtype())
+    return {"indices_": rows.clamp(min=0), "mask_": (rows >= 0).to(dtype)}
 
 
 def to_indexedconv(layer: HexConv2d) -> IndexedConv:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+from torch import Tensor
 from torch import nn
 
 from gammalearn_hexconv.backends.choosing import Backend
 from gammalearn_hexconv.backends.choosing import check_backend
+from gammalearn_hexconv.interop.indexedconv import take_indices
 from gammalearn_hexconv.lattice import HexLattice
 from gammalearn_hexconv.lattice import NeighbourTable
 from gammalearn_hexconv.lattice.checking import check_whole
@@ -17,6 +19,9 @@ from gammalearn_hexconv.lattice.taps import Kernel
 
 class HexLayer(nn.Module):
     """A layer whose outputs see pixels and their neighbours.
+
+    The ``indices_`` and ``mask_`` of an IndexedConv layer are taken out of a state that is loaded, with a warning if
+    they are of other pixels.
 
     Raises
     ------
@@ -63,6 +68,10 @@ class HexLayer(nn.Module):
         self.lattice = lattice
         self.table = lattice.table(radius, stride, dilation, kernel=kernel, indexedconv_compat=indexedconv_compat)
         self.out_lattice = lattice.coarsen(stride, kernel=kernel, indexedconv_compat=indexedconv_compat)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: object) -> None:
+        take_indices(state_dict, prefix, self.table)
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.extra_repr()})"

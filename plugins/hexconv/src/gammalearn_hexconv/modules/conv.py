@@ -11,7 +11,6 @@ from gammalearn_hexconv.backends.choosing import Choice
 from gammalearn_hexconv.backends.choosing import choose_conv
 from gammalearn_hexconv.backends.site import Site
 from gammalearn_hexconv.functional import hex_conv2d
-from gammalearn_hexconv.interop.indexedconv import take_indices
 from gammalearn_hexconv.lattice import HexLattice
 from gammalearn_hexconv.lattice import NeighbourTable
 from gammalearn_hexconv.lattice.coarsening import Stride
@@ -103,10 +102,6 @@ class HexConv2d(HexLayer):
 
     def forward(self, image: Tensor) -> Tensor:
         return hex_conv2d(image, self.weight, self.bias, self.site, groups=self.groups, backend=self.backend)
-
-    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: object) -> None:
-        take_indices(state_dict, prefix, self.table)
-        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def chosen_backend(self) -> Choice:
         """What computes inputs of the type of the weights, and why."""
