@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -319,3 +322,37 @@ def test_asking_indexedconv_draws_no_numbers() -> None:
     torch.manual_seed(3)
     layer(torch.zeros(1, 1, lattice.n_pixels))
     assert torch.equal(torch.rand(1), expected)
+
+
+MEMORY = """
+import torch
+from pathlib import Path
+from conftest import real
+from gammalearn_hexconv import HexConv2d, HexLattice
+torch.set_num_threads(1)
+lattice = HexLattice.from_camera(real("LSTCam"))
+layer = HexConv2d(64, 64, lattice)
+image = torch.randn(64, 64, 1855, 1).to(memory_format=torch.channels_last)
+def memory(key):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
+with torch.no_grad():
+    layer(image[:1])
+    Path("/proc/self/clear_refs").write_text("5")
+    before = memory("VmRSS")
+    output = layer(image)
+print((memory("VmHWM") - before) / (output.numel() * 4))
+"""
+
+
+@pytest.mark.skipif(not kernel.available(), reason=f"no compiled kernel: {kernel.why_not()}")
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from /proc")
+def test_a_layer_takes_the_memory_of_its_output() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", MEMORY],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert 0.8 < float(done.stdout) <= 1.2
