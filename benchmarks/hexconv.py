@@ -171,7 +171,7 @@ def print_costs(title: str, found: dict[str, Any], *, batch: int, operations: fl
 
 
 def _told(spread: Spread) -> str:
-    digits = max(0, 2 - len(f"{int(spread.median)}") + (spread.median < 1) * 2)
+    digits = 0 if spread.median >= 100 else 1 if spread.median >= 10 else 2 if spread.median >= 1 else 3
     return f"{spread.median:.{digits}f} [{spread.least:.{digits}f}-{spread.most:.{digits}f}]"
 
 
@@ -270,8 +270,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two rounds, two layers, 32 images")
     parser.add_argument("--rounds", type=int, default=7, help="rounds in which all methods take turns (7)")
-    parser.add_argument("--seconds", type=float, default=0.3, help="a method has in a round (0.3)")
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 32, 128], help="images at once of networks")
+    parser.add_argument("--seconds", type=float, default=0.2, help="a method has in a round, or one call (0.2)")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, BATCH], help="images at once of networks")
     parser.add_argument("--layers", nargs="*", choices=LAYERS, default=list(LAYERS), help="layers that are measured")
     parser.add_argument(
         "--sections", nargs="+", choices=("networks", "memory", "layers"), default=["networks", "memory", "layers"]
