@@ -329,3 +329,28 @@ def test_two_pixels_in_one_place_are_refused() -> None:
 def test_wrong_positions_are_refused(x: list[float], y: list[float]) -> None:
     with pytest.raises(ValueError, match=r"x and y must be of the shape|must be finite"):
         HexLattice.from_positions(x, y)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "rotation"), [("LSTCam", 100.893), ("FACT", 0.0), ("FlashCam", 30.0)])
+def test_the_index_matrix_of_gammalearn_is_taken_as_it_is(name: str, rotation: float) -> None:
+    instrument = pytest.importorskip("ctapipe.instrument")
+    units = pytest.importorskip("astropy.units")
+    camera = real(name)
+    geometry = instrument.CameraGeometry(
+        name=name,
+        pix_id=np.arange(camera.n_pixels),
+        pix_x=camera.x * units.m,
+        pix_y=camera.y * units.m,
+        pix_area=camera.area * units.m**2,
+        pix_type="hexagon",
+        pix_rotation=rotation * units.deg,
+    )
+    if not hasattr(geometry, "_pixel_indices_cartesian"):
+        pytest.skip("this ctapipe has no index matrix, which is not of its public names")
+    # Turned as GammaLearn turns it.
+    lattice = HexLattice.from_index_matrix(np.rot90(geometry._pixel_indices_cartesian, -1))
+    found, expected = (
+        [set(row[row >= 0]) for row in other.table().rows] for other in (lattice, HexLattice.from_camera(camera))
+    )
+    assert found == expected
