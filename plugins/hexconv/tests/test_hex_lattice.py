@@ -332,7 +332,7 @@ def test_wrong_positions_are_refused(x: list[float], y: list[float]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("name", "rotation"), [("LSTCam", 100.893), ("FACT", 0.0), ("FlashCam", 30.0)])
+@pytest.mark.parametrize(("name", "rotation"), [("LSTCam", 100.893), ("FlashCam", 30.0), ("DigiCam", 30.0)])
 def test_the_index_matrix_of_gammalearn_is_taken_as_it_is(name: str, rotation: float) -> None:
     instrument = pytest.importorskip("ctapipe.instrument")
     units = pytest.importorskip("astropy.units")
