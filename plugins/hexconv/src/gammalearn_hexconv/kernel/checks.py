@@ -24,6 +24,8 @@ def check_images(x: Tensor, name: str) -> None:
         raise TypeError(f"{name} is {x.dtype}; the compiled kernel takes float32 and bfloat16. Choose another backend")
     if x.dim() != 3:
         raise ValueError(f"{name} must be (images, pixels, channels), its shape is {tuple(x.shape)}")
+    if x.shape[2] >= 2**31:
+        raise ValueError(f"{name} has {x.shape[2]} channels, which is too many")
     if not x.is_contiguous() or x.data_ptr() % x.itemsize:
         raise ValueError(f"{name} must be contiguous and aligned, its strides are {x.stride()} for {tuple(x.shape)}")
 

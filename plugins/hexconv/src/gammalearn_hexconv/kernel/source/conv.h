@@ -24,40 +24,44 @@ typedef struct {
     element *y, *second;
 } NAME(tile_call);
 
-TEMPLATE void NAME(multiply)(const int rows, const int width, const int unroll, const NAME(tile_call) *t, vec *sum) {
+/* `steps` steps of the channels, from those at `first` on; `w` has their weights. */
+TEMPLATE void NAME(multiply_some)(const int rows, const int width, const int steps, const element *const *x,
+                                  int64_t first, const weight *w, vec *sum) {
+    operand weights[8];
+    UNROLL for (int u = 0; u < steps * width; u++) weights[u] = operand_weights(w + u * LANES * STEP);
+    UNROLL for (int r = 0; r < rows; r++) {
+        const element *p = x[r] + first;
+        UNROLL for (int u = 0; u < steps; u++) {
+            operand pixel = operand_pixel(p + u * STEP);
+            UNROLL for (int j = 0; j < width; j++)
+                sum[r * width + j] = operand_multiply_add(sum[r * width + j], pixel, weights[u * width + j]);
+        }
+    }
+}
+
+/* The last channel, where there is but a part of a step. */
+TEMPLATE void NAME(multiply_last)(const int rows, const int width, const element *const *x, int64_t first,
+                                  const weight *w, vec *sum) {
+    operand weights[MAX_WIDTH];
+    UNROLL for (int j = 0; j < width; j++) weights[j] = operand_weights(w + j * LANES * STEP);
+    UNROLL for (int r = 0; r < rows; r++) {
+        operand pixel = operand_last(x[r] + first);
+        UNROLL for (int j = 0; j < width; j++)
+            sum[r * width + j] = operand_multiply_add(sum[r * width + j], pixel, weights[j]);
+    }
+}
+
+TEMPLATE void NAME(multiply)(const int rows, const int width, const int steps, const NAME(tile_call) *t, vec *sum) {
+    const int64_t line = width * LANES * STEP, first = t->first_input, end = first + t->inputs;
     for (int64_t s = 0; s < t->steps; s++) {
         const element *const *x = t->rows + s * GROUP;
         const weight *w = t->weights + t->taps[s] * t->tap_size;
-        const int64_t line = width * LANES * STEP;
-        int64_t i = 0;
-        for (; i + unroll * STEP <= t->inputs; i += unroll * STEP, w += unroll * line) {
-            operand weights[8];
-            UNROLL for (int u = 0; u < unroll; u++) UNROLL for (int j = 0; j < width; j++)
-                weights[u * width + j] = operand_weights(w + u * line + j * LANES * STEP);
-            UNROLL for (int r = 0; r < rows; r++) {
-                const element *p = x[r] + t->first_input + i;
-                UNROLL for (int u = 0; u < unroll; u++) {
-                    operand pixel = operand_pixel(p + u * STEP);
-                    UNROLL for (int j = 0; j < width; j++) {
-                        vec *to = sum + r * width + j;
-                        *to = operand_multiply_add(*to, pixel, weights[u * width + j]);
-                    }
-                }
-            }
-        }
-        for (; i < t->inputs; i += STEP, w += line) {
-            const int whole = i + STEP <= t->inputs;
-            operand weights[MAX_WIDTH];
-            UNROLL for (int j = 0; j < width; j++) weights[j] = operand_weights(w + j * LANES * STEP);
-            UNROLL for (int r = 0; r < rows; r++) {
-                const element *p = x[r] + t->first_input + i;
-                operand pixel = whole ? operand_pixel(p) : operand_last(p);
-                UNROLL for (int j = 0; j < width; j++) {
-                    vec *to = sum + r * width + j;
-                    *to = operand_multiply_add(*to, pixel, weights[j]);
-                }
-            }
-        }
+        int64_t i = first;
+        for (; i + steps * STEP <= end; i += steps * STEP, w += steps * line)
+            NAME(multiply_some)(rows, width, steps, x, i, w, sum);
+        for (; i + 2 * STEP <= end; i += 2 * STEP, w += 2 * line) NAME(multiply_some)(rows, width, 2, x, i, w, sum);
+        for (; i + STEP <= end; i += STEP, w += line) NAME(multiply_some)(rows, width, 1, x, i, w, sum);
+        if (i < end) NAME(multiply_last)(rows, width, x, i, w, sum);
     }
 }
 
@@ -87,14 +91,14 @@ TEMPLATE void NAME(finish)(const int rows, const int width, const int j, const N
     }
 }
 
-TEMPLATE void NAME(tile)(const int rows, const int width, const int unroll, const NAME(tile_call) *t) {
+TEMPLATE void NAME(tile)(const int rows, const int width, const int steps, const NAME(tile_call) *t) {
     vec sum[REGISTERS];
     NAME(prefetch)(rows, width, t);
     UNROLL for (int j = 0; j < width; j++) {
         vec bias = t->bias ? vec_load_first(t->bias + j * LANES, t->outputs_left - j * LANES) : vec_zero();
         UNROLL for (int r = 0; r < rows; r++) sum[r * width + j] = bias;
     }
-    NAME(multiply)(rows, width, unroll, t, sum);
+    NAME(multiply)(rows, width, steps, t, sum);
     UNROLL for (int j = 0; j < width; j++) NAME(finish)(rows, width, j, t, sum);
 }
 
@@ -138,39 +142,44 @@ static NAME(class) NAME(class_of)(const hex_conv_call *call, int64_t *task) {
     return class;
 }
 
-/* What one tap shows of the output pixels from the one numbered `first` on; behind the last of all, where the tiles read
- * on, zeros. */
-static void NAME(fill_step)(const NAME(group) *g, const NAME(source) *source, int64_t step, int64_t first,
-                            const element **rows) {
-    int64_t left = g->call->images * g->class.pixels - first, count = left < GROUP ? left : GROUP;
-    NAME(look_up)(source, g->class.inputs + step * g->class.pixels, first, count, rows);
-    for (int64_t i = count < 0 ? 0 : count; i < GROUP; i++) rows[i] = source->zeros;
+/* What one tap shows of `count` output pixels from `at` on; behind them, where the tiles read on, zeros. */
+static void NAME(fill_step)(const NAME(group) *g, const NAME(source) *source, int64_t step, NAME(position) at,
+                            int64_t count, const element **rows) {
+    NAME(look_up)(source, g->class.inputs + step * g->class.pixels, at, count, rows);
+    for (int64_t i = count; i < GROUP; i++) rows[i] = source->zeros;
 }
 
-/* Where the output pixels from the one numbered `first` on are stored; behind the last, where that one is. */
-static void NAME(place)(const NAME(group) *g, int64_t first) {
+/* Where the output pixels from `at` on are stored; behind the last, where that one is. */
+static void NAME(fill_places)(const NAME(group) *g, NAME(position) at) {
     const hex_conv_call *call = g->call;
     const int64_t size = call->groups * call->outputs;
-    int64_t image = first / g->class.pixels, pixel = first % g->class.pixels;
-    for (int64_t i = 0; i < g->pixels; i++) {
-        g->places[i] = (image * call->output_pixels + g->class.outputs[pixel]) * size;
-        if (++pixel < g->class.pixels) continue;
-        pixel = 0;
-        image++;
+    for (int64_t i = 0, n; i < g->pixels; i += n, at.image++, at.output = 0) {
+        const int64_t left = g->class.pixels - at.output, image = at.image * call->output_pixels * size;
+        n = left < g->pixels - i ? left : g->pixels - i;
+        for (int64_t j = 0; j < n; j++)
+            g->places[i + j] = image + (int64_t)g->class.outputs[at.output + j] * (int32_t)size;
     }
     for (int64_t i = g->pixels; i < GROUP; i++) g->places[i] = g->places[g->pixels - 1];
 }
 
+static int64_t NAME(group_pixels)(const NAME(group) *g, int64_t first) {
+    const int64_t left = g->call->images * g->class.pixels - first;
+    return left < 0 ? 0 : left < GROUP ? left : GROUP;
+}
+
+/* Everything about the group number `number` of the class. */
 static void NAME(fill)(NAME(group) *g, int64_t number, const element *zeros) {
     const hex_conv_call *call = g->call;
     const NAME(class) *class = &g->class;
-    const int64_t pixel = call->groups * call->inputs;
+    const int64_t pixel = call->groups * call->inputs, first = number * GROUP, next = first + GROUP;
     const NAME(source) source = {call->x, call->input_pixels * pixel, pixel, class->pixels, zeros};
-    const int64_t first = number * GROUP, left = call->images * class->pixels - first;
-    g->pixels = left < GROUP ? left : GROUP;
-    for (int64_t s = 0; s < class->steps; s++) NAME(fill_step)(g, &source, s, first, g->rows + s * GROUP);
-    if (class->steps) NAME(fill_step)(g, &source, class->steps - 1, first + GROUP, g->ahead);
-    NAME(place)(g, first);
+    const NAME(position) at = NAME(position_of)(&source, first);
+    g->pixels = NAME(group_pixels)(g, first);
+    for (int64_t s = 0; s < class->steps; s++) NAME(fill_step)(g, &source, s, at, g->pixels, g->rows + s * GROUP);
+    NAME(fill_places)(g, at);
+    if (class->steps)
+        NAME(fill_step)(g, &source, class->steps - 1, NAME(position_of)(&source, next), NAME(group_pixels)(g, next),
+                        g->ahead);
 }
 
 /* All tiles of the group that share the output channels from `first` on, `width` vectors of them. */

@@ -93,9 +93,10 @@ static const int32_t *NAME(column_of)(const NAME(grad_plan) *p, int64_t panel, i
 static void NAME(list_rows)(const NAME(grad_plan) *p, const NAME(grad_scratch) *s, int64_t panel,
                             const NAME(grad_block) *block) {
     const NAME(source) source = NAME(grad_source)(p, s, block->group);
+    const NAME(position) at = NAME(position_of)(&source, block->first);
     for (int64_t t = 0; t < NAME(taps_of)(p, panel); t++) {
         const element **list = (const element **)(s->row_list + t * p->block);
-        NAME(look_up)(&source, NAME(column_of)(p, panel, t), block->first, block->count, list);
+        NAME(look_up)(&source, NAME(column_of)(p, panel, t), at, block->count, list);
     }
 }
 
@@ -120,9 +121,10 @@ static void NAME(copy_found)(const NAME(grad_plan) *p, const NAME(grad_scratch) 
 static void NAME(copy_rows)(const NAME(grad_plan) *p, const NAME(grad_scratch) *s, int64_t panel,
                             const NAME(grad_block) *block) {
     const NAME(source) source = NAME(grad_source)(p, s, block->group);
+    const NAME(position) at = NAME(position_of)(&source, block->first);
     const int64_t n = p->call->inputs, taps = NAME(taps_of)(p, panel);
     for (int64_t t = 0; t < taps; t++) {
-        NAME(look_up)(&source, NAME(column_of)(p, panel, t), block->first, block->count, s->found);
+        NAME(look_up)(&source, NAME(column_of)(p, panel, t), at, block->count, s->found);
         NAME(copy_found)(p, s, block->count, s->rows + t * n);
     }
     for (int64_t q = 0; q < block->count; q++) s->row_list[q] = s->rows + q * p->row_size;
@@ -141,7 +143,7 @@ static void NAME(fetch_ahead)(const NAME(grad_plan) *p, const NAME(grad_scratch)
     const int64_t next = block->first + block->count, left = p->pixels - next, most = left < p->block ? left : p->block;
     const int64_t from = most * panel / p->panels, count = most * (panel + 1) / p->panels - from;
     const int32_t *inputs = call->plan->inputs + (call->taps - 1) * call->output_pixels;
-    NAME(look_up)(&source, inputs, next + from, count, s->found);
+    NAME(look_up)(&source, inputs, NAME(position_of)(&source, next + from), count, s->found);
     for (int64_t q = 0; q < count; q++) NAME(fetch)(s->found[q], source.pixel_size);
     NAME(fetch)((const element *)call->grad + (next + from) * grad_pixel, count * grad_pixel);
 }
