@@ -14,6 +14,7 @@ from gammalearn_hexconv.fused.chain import FusedChain
 from gammalearn_hexconv.fused.graph import Array
 from gammalearn_hexconv.fused.graph import Graph
 from gammalearn_hexconv.fused.images import DTYPES
+from gammalearn_hexconv.fused.linear import WideLinear
 from gammalearn_hexconv.fused.lowering import CannotFuseError
 from gammalearn_hexconv.fused.lowering import first_array
 from gammalearn_hexconv.fused.lowering import lower
@@ -124,6 +125,7 @@ def fuse(model: nn.Module, *, dtype: torch.dtype = torch.float32) -> FusedNetwor
     if not any(entry.fused for entry in entries):
         raise ValueError(f"nothing of the {type(model).__name__} can be fused:\n{FuseReport(entries)}")
     _convert(network, dtype)
+    _widen(network)
     return FusedNetwork(network, FuseReport(entries), dtype)
 
 
@@ -178,6 +180,14 @@ def _convert(network: nn.Module, dtype: torch.dtype) -> None:
         for name, buffer in module.named_buffers(recurse=False):
             if buffer.is_floating_point():
                 setattr(module, name, buffer.to(dtype))
+
+
+def _widen(network: nn.Module) -> None:
+    """Have the kernel compute linear layers of many features."""
+    for module in _unfused(network):
+        for name, child in module.named_children():
+            if isinstance(child, nn.Linear) and WideLinear.takes(child):
+                setattr(module, name, WideLinear(child))
 
 
 def _unfused(module: nn.Module) -> list[nn.Module]:
