@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from ctypes import addressof
 from ctypes import c_void_p
 from ctypes import cast
@@ -36,10 +37,20 @@ class Program:
         Number of the output.
     dtype : torch.dtype
         Of images: float32 or bfloat16.
+    chunk : int or None
+        Images that pass all layers together; None for all that there are.
     """
 
-    def __init__(self, layers: list[Layer], arrays: list[Array], output: int, dtype: torch.dtype) -> None:
-        self.dtype = dtype
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        arrays: Sequence[Array],
+        output: int,
+        dtype: torch.dtype,
+        *,
+        chunk: int | None = CHUNK,
+    ) -> None:
+        self.dtype, self._chunk = dtype, chunk
         self.given, self.output = arrays[0], arrays[output]
         calls = [layer.call(dtype) for layer in layers]
         self._kept = calls
@@ -64,7 +75,8 @@ class Program:
         """``(n, pixels, channels)`` to the same, contiguous, of `dtype`."""
         output = images.new_empty(len(images), *self.output)
         outside = (c_void_p * 2)(images.data_ptr(), output.data_ptr())
-        sizes = len(self._steps), len(images), CHUNK, torch.get_num_threads(), self._scratch
+        chunk = max(1, len(images)) if self._chunk is None else self._chunk
+        sizes = len(self._steps), len(images), chunk, torch.get_num_threads(), self._scratch
         pointers = (cast(pointer, c_void_p) for pointer in (self._steps, self._arrays, outside))
         run("hex_program", ProgramCall(*sizes, *pointers))
         return output
@@ -78,7 +90,7 @@ def _bytes(array: Array, dtype: torch.dtype) -> int:
     return (_exact(array, dtype) + 63) // 64 * 64
 
 
-def places_of(layers: list[Layer], sizes: list[int]) -> tuple[dict[int, int], int]:
+def places_of(layers: Sequence[Layer], sizes: Sequence[int]) -> tuple[dict[int, int], int]:
     """Where each array is in one piece of memory, in which arrays that are not needed together share a place."""
     last = {number: i for i, layer in enumerate(layers) for number in (*layer.reads(), *layer.writes())}
     places: dict[int, int] = {}
@@ -117,6 +129,7 @@ class FusedChain(nn.Module):
         self.layers = nn.ModuleList(graph.layers)
         self.arrays, self.output, self.dtype = graph.arrays, graph.output, dtype
         self._program: Program | None = None
+        self._on_cpu: bool | None = None
 
     def forward(self, pixels: Tensor) -> Tensor:
         images = pixels.to(self.dtype).squeeze(3).transpose(1, 2)
@@ -126,9 +139,10 @@ class FusedChain(nn.Module):
     def _suits(self, images: Tensor) -> bool:
         if torch.compiler.is_compiling() or torch.compiler.is_exporting() or not available():
             return False
+        if self._on_cpu is None:
+            self._on_cpu = all(buffer.device.type == "cpu" for buffer in self.buffers())
         differentiable = torch.is_grad_enabled() and images.requires_grad
-        on_cpu = images.device.type == "cpu" and all(buffer.device.type == "cpu" for buffer in self.buffers())
-        return on_cpu and not differentiable
+        return self._on_cpu and images.device.type == "cpu" and not differentiable
 
     def _fast(self, images: Tensor) -> Tensor:
         if tuple(images.shape[1:]) != tuple(self.arrays[0]):
@@ -148,7 +162,7 @@ class FusedChain(nn.Module):
         return arrays[self.output]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> FusedChain:
-        self._program = None
+        self._program = self._on_cpu = None
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 from torch import nn
 
+from gammalearn_hexconv.fused.chain import Program
+from gammalearn_hexconv.fused.graph import Array
+from gammalearn_hexconv.fused.layers import Convolution
 from gammalearn_hexconv.kernel import available
-from gammalearn_hexconv.kernel import calls
-from gammalearn_hexconv.kernel import packing
 from gammalearn_hexconv.steady import SteadyLinear
+from gammalearn_hexconv.table import NeighbourTable
 
 CHANNELS = 64
 """Features are taken for pixels with so many channels, all of which one output pixel sees."""
@@ -39,7 +41,7 @@ class WideLinear(SteadyLinear):
         with torch.device("meta"):
             super().__init__(linear.in_features, linear.out_features, bias=linear.bias is not None)
         self.weight, self.bias = linear.weight, linear.bias
-        self._parts: list[tuple[Tensor, Tensor]] | None = None
+        self._program: Program | None = None
 
     @staticmethod
     def takes(linear: nn.Linear) -> bool:
@@ -50,15 +52,9 @@ class WideLinear(SteadyLinear):
     def forward(self, input: Tensor) -> Tensor:
         if not self._suits(input):
             return super().forward(input)
-        if self._parts is None:
-            self._parts = _parts(self.weight)
-        pixels = input.contiguous().view(len(input), self.in_features // CHANNELS, CHANNELS)
-        sums: Tensor | None = None
-        for weight, rows in self._parts:
-            packed, bias = (weight, 1, self.out_features), self.bias if sums is None else None
-            sums, _ = calls.conv_act(pixels, packed, rows, bias, sums, second=None, relu=False)
-        assert sums is not None
-        return sums.flatten(1)
+        if self._program is None:
+            self._program = _program(self.weight, self.bias)
+        return self._program(input.contiguous().view(len(input), self.in_features // CHANNELS, CHANNELS)).flatten(1)
 
     def _suits(self, input: Tensor) -> bool:
         if torch.compiler.is_compiling() or torch.compiler.is_exporting() or not available():
@@ -69,25 +65,33 @@ class WideLinear(SteadyLinear):
         return plain and cpu and not differentiable and input.shape[1] == self.in_features
 
     def _apply(self, *args: object, **kwargs: object) -> WideLinear:
-        self._parts = None
+        self._program = None
         super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
         return self
 
     def _load_from_state_dict(self, *args: object, **kwargs: object) -> None:
-        self._parts = None
+        self._program = None
         super()._load_from_state_dict(*args, **kwargs)
 
     def __getstate__(self) -> dict[str, object]:
         # Packed weights are in the order of this processor.
-        return {**self.__dict__, "_parts": None}
+        return {**self.__dict__, "_program": None}
 
 
-def _parts(weight: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Packed weights of each part, and the pixels that it sees."""
+def _program(weight: Tensor, bias: Tensor | None) -> Program:
+    """Convolutions of one output pixel, each of which sees a part of the pixels and adds what the one before gave."""
     by_pixel = weight.detach().view(len(weight), -1, CHANNELS)
-    numbers = torch.arange(by_pixel.shape[1], dtype=torch.int32)
-    pairs = zip(torch.split(by_pixel, PART, dim=1), torch.split(numbers, PART), strict=True)
-    return [(packing.pack(part.transpose(1, 2), 1, torch.float32).weights, rows[None]) for part, rows in pairs]
+    n_pixels = by_pixel.shape[1]
+    layers: list[Convolution] = []
+    for first in range(0, n_pixels, PART):
+        numbers = range(first, min(first + PART, n_pixels))
+        table = NeighbourTable([numbers], n_pixels)
+        part = by_pixel[:, first : first + PART].transpose(1, 2)
+        layer = Convolution(0, len(layers) + 1, part, None if layers else bias, table)
+        layer.other = len(layers) or -1
+        layers.append(layer)
+    arrays = [Array(n_pixels, CHANNELS), *(Array(1, len(weight)) for _ in layers)]
+    return Program(layers, arrays, len(layers), torch.float32, chunk=None)
 
 
 __all__ = ["WideLinear"]
