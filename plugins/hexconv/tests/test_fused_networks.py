@@ -288,3 +288,26 @@ def test_images_of_another_shape_are_refused() -> None:
         fused(torch.zeros(1, 2, 34, 1))
     with pytest.raises(ValueError, match="2"):
         fused(torch.zeros(1, 3, 35, 1))
+
+
+def test_the_report_of_backends_names_chains(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    fused = fuse(make(GammaPhysNet))
+    if kernel.available():
+        assert fused.backend_report()[0][2:] == ("fused", "one program of the compiled kernel, of 37 layers")
+    assert fused.to("meta").backend_report()[0].backend == "torch"
+    monkeypatch.setattr(chain, "available", lambda: False)
+    assert fused.backend_report()[0].backend == "torch"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_it_is_compiled_and_exported(make: Make, dtype: torch.dtype) -> None:
+    fused, images = fuse(make(GammaPhysNet), dtype=dtype), torch.randn(3, 2, 217)
+    wanted = fused(images)
+    compiled = torch.compile(fused, fullgraph=True, backend="aot_eager")
+    batch = torch.export.Dim("batch")
+    exported = torch.export.export(fused, (images,), dynamic_shapes=(({0: batch},),), strict=False).module()
+    tolerance = 1e-5 if dtype == torch.float32 else 3e-2
+    for network in (compiled, exported):
+        for n in (3, 5):
+            given = network(torch.cat([images, images])[:n])
+            assert all(off(value[:3], wanted[task].double()) < tolerance for task, value in given.items())

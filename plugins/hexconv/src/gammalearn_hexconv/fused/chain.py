@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch import nn
 
+from gammalearn_hexconv.backends.choosing import Choice
 from gammalearn_hexconv.fused.calls import ArrayStruct
 from gammalearn_hexconv.fused.calls import ProgramCall
 from gammalearn_hexconv.fused.calls import StepStruct
@@ -20,6 +21,7 @@ from gammalearn_hexconv.fused.graph import Array
 from gammalearn_hexconv.fused.graph import Graph
 from gammalearn_hexconv.fused.layers import Layer
 from gammalearn_hexconv.kernel import available
+from gammalearn_hexconv.kernel import why_not
 
 CHUNK = 2
 """Images that pass all layers together, so that what is between layers stays in a second-level cache."""
@@ -135,6 +137,14 @@ class FusedChain(nn.Module):
         images = pixels.to(self.dtype).squeeze(3).transpose(1, 2)
         output = self._fast(images.contiguous()) if self._suits(images) else self._plain(images)
         return output.transpose(1, 2).unsqueeze(3)
+
+    def chosen_backend(self) -> Choice:
+        """What computes the layers on the device of the weights, and why."""
+        if not available():
+            return Choice("torch", why_not())
+        if any(buffer.device.type != "cpu" for buffer in self.buffers()):
+            return Choice("torch", "the kernel is for CPUs")
+        return Choice("fused", f"one program of the compiled kernel, of {len(self.layers)} layers")
 
     def _suits(self, images: Tensor) -> bool:
         if torch.compiler.is_compiling() or torch.compiler.is_exporting() or not available():

@@ -10,6 +10,8 @@ from torch import Tensor
 from torch import nn
 from torch.utils._pytree import tree_map
 
+from gammalearn_hexconv.backends.report import BackendReport
+from gammalearn_hexconv.backends.report import backend_report
 from gammalearn_hexconv.fused.chain import FusedChain
 from gammalearn_hexconv.fused.graph import Array
 from gammalearn_hexconv.fused.graph import Graph
@@ -61,6 +63,10 @@ class FusedNetwork(nn.Module):
     def forward(self, *inputs: object) -> object:
         given = tree_map(lambda value: _converted(value, self.dtype), inputs)
         return tree_map(lambda value: _converted(value, torch.float32), self.network(*given))
+
+    def backend_report(self) -> BackendReport:
+        """Which backend computes each layer over neighbours, and why."""
+        return backend_report(self)
 
     def train(self, mode: bool = True) -> FusedNetwork:
         """Refuse to be trained.

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from ctypes import Structure
 from ctypes import addressof
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch import nn
 
+from gammalearn_hexconv.backends.site import Site
 from gammalearn_hexconv.functional import hex_conv2d
 from gammalearn_hexconv.fused.calls import AttendCall
 from gammalearn_hexconv.fused.calls import GateCall
@@ -23,9 +23,6 @@ from gammalearn_hexconv.fused.images import DTYPES
 from gammalearn_hexconv.kernel import plans
 from gammalearn_hexconv.kernel.library import ConvCall
 from gammalearn_hexconv.kernel.packing import pack
-
-if TYPE_CHECKING:
-    from gammalearn_hexconv.table import NeighbourTable
 
 
 class Layer(nn.Module):
@@ -87,11 +84,9 @@ class Convolution(Layer):
     scale: Tensor | None
     shift: Tensor | None
 
-    def __init__(
-        self, x: int, y: int, weight: Tensor, bias: Tensor | None, table: NeighbourTable, groups: int = 1
-    ) -> None:
+    def __init__(self, x: int, y: int, weight: Tensor, bias: Tensor | None, site: Site, groups: int = 1) -> None:
         super().__init__(x, y)
-        self.table, self.groups = table, groups
+        self.site, self.groups = site, groups
         self._vector("weight", weight)
         self._vector("bias", weight.new_zeros(len(weight)) if bias is None else bias)
         self._vector("scale", None)
@@ -110,13 +105,13 @@ class Convolution(Layer):
 
     def call(self, dtype: torch.dtype) -> tuple[Structure, list[object]]:
         packed = pack(self.weight.float(), self.groups, dtype)
-        plan = plans.forward(self.table.tensors("cpu").rows)
-        plan.check_inputs(self.table.n_in, "rows")
+        plan = plans.forward(self.site.table.tensors("cpu").rows)
+        plan.check_inputs(self.site.n_in, "rows")
         vectors = _kept(self.bias, self.scale, self.shift)
         bias, scale, shift = _addresses(vectors)
         sizes = packed.sizes
         call = ConvCall(
-            *(DTYPES[dtype], 0, self.table.n_in, self.table.n_out),
+            *(DTYPES[dtype], 0, self.site.n_in, self.site.n_out),
             *(sizes.groups, sizes.inputs, sizes.outputs, sizes.taps, self.relu, 1),
             *(addressof(plan.struct), None, packed.weights.data_ptr(), bias, None, scale, shift, None, None),
         )
@@ -125,7 +120,7 @@ class Convolution(Layer):
     def plain(self, arrays: dict[int, Tensor]) -> None:
         x = arrays[self.x]
         weight, bias = _like(self.weight, x), _like(self.bias, x)
-        y = hex_conv2d(x.transpose(1, 2), weight, bias, self.table, groups=self.groups).transpose(1, 2)
+        y = hex_conv2d(x.transpose(1, 2), weight, bias, self.site, groups=self.groups).transpose(1, 2)
         y = y if self.other < 0 else y + arrays[self.other]
         arrays[self.y] = y.relu() if self.relu else y
         if self.scale is not None and self.shift is not None:

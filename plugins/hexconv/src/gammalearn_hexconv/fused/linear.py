@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch import nn
 
+from gammalearn_hexconv.backends.site import Site
 from gammalearn_hexconv.fused.chain import Program
 from gammalearn_hexconv.fused.graph import Array
 from gammalearn_hexconv.fused.layers import Convolution
@@ -85,9 +86,9 @@ def _program(weight: Tensor, bias: Tensor | None) -> Program:
     layers: list[Convolution] = []
     for first in range(0, n_pixels, PART):
         numbers = range(first, min(first + PART, n_pixels))
-        table = NeighbourTable([numbers], n_pixels)
+        site = Site(NeighbourTable([numbers], n_pixels))
         part = by_pixel[:, first : first + PART].transpose(1, 2)
-        layer = Convolution(0, len(layers) + 1, part, None if layers else bias, table)
+        layer = Convolution(0, len(layers) + 1, part, None if layers else bias, site)
         layer.other = len(layers) or -1
         layers.append(layer)
     arrays = [Array(n_pixels, CHANNELS), *(Array(1, len(weight)) for _ in layers)]

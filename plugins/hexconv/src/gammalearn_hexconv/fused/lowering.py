@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 from torch import nn
 
+from gammalearn_hexconv.backends.site import Site
 from gammalearn_hexconv.fused.graph import Graph
 from gammalearn_hexconv.fused.layers import Attention
 from gammalearn_hexconv.fused.layers import Convolution
@@ -86,16 +87,14 @@ def _(module: nn.BatchNorm2d, graph: Graph, x: int) -> int:
 def _(module: HexConv2d, graph: Graph, x: int) -> int:
     if module.backend not in ("auto", "indirect"):
         raise CannotFuseError(f"a HexConv2d runs on the backend {module.backend!r}")
-    return _convolution(graph, x, module.weight, module.bias, module.table, module.groups)
+    return _convolution(graph, x, module.weight, module.bias, module.site, module.groups)
 
 
-def _convolution(
-    graph: Graph, x: int, weight: Tensor, bias: Tensor | None, table: NeighbourTable, groups: int = 1
-) -> int:
-    if graph.arrays[x] != (table.n_in, weight.shape[1] * groups):
-        wanted, got = (table.n_in, weight.shape[1] * groups), tuple(graph.arrays[x])
+def _convolution(graph: Graph, x: int, weight: Tensor, bias: Tensor | None, site: Site, groups: int = 1) -> int:
+    if graph.arrays[x] != (site.n_in, weight.shape[1] * groups):
+        wanted, got = (site.n_in, weight.shape[1] * groups), tuple(graph.arrays[x])
         raise CannotFuseError(f"a convolution wants (pixels, channels) = {wanted}, and is given {got}")
-    return graph.add(Convolution(x, graph.array(table.n_out, len(weight)), weight, bias, table, groups))
+    return graph.add(Convolution(x, graph.array(site.n_out, len(weight)), weight, bias, site, groups))
 
 
 @lower.register
@@ -106,8 +105,8 @@ def _(module: nn.Conv2d, graph: Graph, x: int) -> int:
     return _convolution(graph, x, module.weight.flatten(2), module.bias, _each(graph.arrays[x].pixels))
 
 
-def _each(pixels: int) -> NeighbourTable:
-    return NeighbourTable(np.arange(pixels)[:, None], pixels)
+def _each(pixels: int) -> Site:
+    return Site(NeighbourTable(np.arange(pixels)[:, None], pixels))
 
 
 @lower.register
