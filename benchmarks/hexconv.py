@@ -1,7 +1,7 @@
 """Our convolutions on hexagonal pixels against the peers: CPU time and memory of layers and of a whole network.
 
     python benchmarks/hexconv.py            # about a quarter of an hour
-    python benchmarks/hexconv.py --quick    # about two minutes, and less certain
+    python benchmarks/hexconv.py --quick    # about a minute: what the targets need, and less certain
 
 All is measured on one thread, with two settings of the C allocator. ``README.md`` tells what the lines are.
 """
@@ -45,7 +45,15 @@ LAYERS = {
     "32 to 64, stride 2": (32, 64, 1, 2),
 }
 """Channels in and out, radius and stride."""
-FEW_LAYERS = ("16 to 32", "64 to 64")
+FEW_LAYERS = ("32 to 64",)
+FEW = {
+    methods.INDEXED,
+    methods.OURS,
+    methods.FUSED,
+    methods.FUSED_BF16,
+    *(methods.square_name(side, "channels_last") for side in methods.SIDES),
+}
+"""What is measured in a hurry."""
 MEMORY = {"32 to 64": 128, "64 to 64": 128}
 """Layers whose memory is measured, and images."""
 BATCH = 32
@@ -105,6 +113,8 @@ def compared(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _measured(makers: dict[str, methods.Make], settings: dict[str, Any]) -> dict[str, Any]:
     most = peaks()
+    if settings["few"]:
+        makers = {name: make for name, make in makers.items() if name in FEW}
     makers = makers | {name: (lambda peak=peak: peak) for name, peak in most.items()}
     costs = in_turns(makers, rounds=settings["rounds"], seconds=settings["seconds"])
     operations = {name: peak.operations for name, peak in most.items()}
@@ -141,7 +151,7 @@ def run(task: str, settings: dict[str, Any], allocator: str) -> dict[str, Any]:
     RuntimeError
         It failed.
     """
-    print(f"{task} {settings.get('name', '')}, {allocator} allocator", file=sys.stderr, flush=True)
+    print(f"{task} {settings.get('name', '')}, {allocator} allocator".replace(" ,", ","), file=sys.stderr, flush=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     command = [sys.executable, "-W", "ignore", __file__, "--task", task, json.dumps(settings)]
@@ -231,7 +241,8 @@ def report_networks(batches: list[int], some: dict[str, Any]) -> list[str]:
                 continue
             tables = {}
             for allocator in ALLOCATORS:
-                given = some | {"name": f"{batch}", "batch": batch, "train": train, "peers": batch == BATCH}
+                peers = batch == BATCH and not (train and some["few"])
+                given = some | {"name": f"{batch}", "batch": batch, "train": train, "peers": peers}
                 found = run("networks", given, allocator)
                 title = (
                     f"**Network, {'training step' if train else 'inference'}, {batch} images, {allocator} allocator**"
@@ -243,14 +254,17 @@ def report_networks(batches: list[int], some: dict[str, Any]) -> list[str]:
     return lines
 
 
-def report_memory() -> list[str]:
+def report_memory(chosen: list[str], *, few: bool) -> list[str]:
     """Measure and print what layers need; lines that tell whether ours is within the limit."""
     lines = []
-    for name, batch in MEMORY.items():
+    for name in chosen:
+        batch = MEMORY[name]
         layer = methods.Layer(*LAYERS[name], batch=1)
         print(f"\n**Memory of a layer, {name} channels, {batch} images: peak MiB of one call in a new process**\n")
         print("| | forward | / output | and backward | / output and input gradient |\n|---|---|---|---|---|")
         for form in layer.forms():
+            if few and form not in FEW:
+                continue
             size = 2 if "bf16" in form else 4
             output, given = (size * batch * t.numel() for t in (layer.gradient, layer.images))
             given_settings = {"name": form, "layer": LAYERS[name], "form": form, "batch": batch}
@@ -268,7 +282,7 @@ def report_memory() -> list[str]:
 def arguments() -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="two rounds, two layers, 32 images")
+    parser.add_argument("--quick", action="store_true", help="two rounds, a layer, 32 images, few methods")
     parser.add_argument("--rounds", type=int, default=7, help="rounds in which all methods take turns (7)")
     parser.add_argument("--seconds", type=float, default=0.2, help="a method has in a round, or one call (0.2)")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, BATCH], help="images at once of networks")
@@ -280,6 +294,7 @@ def arguments() -> argparse.Namespace:
     given = parser.parse_args()
     if given.quick:
         given.rounds, given.seconds, given.batches, given.layers = 2, 0.05, [BATCH], list(FEW_LAYERS)
+    given.memory = [name for name in MEMORY if name in given.layers]
     return given
 
 
@@ -291,7 +306,7 @@ def main() -> None:
         task, settings = given.task
         print(json.dumps(TASKS[task](json.loads(settings))))
         return
-    some = {"rounds": given.rounds, "seconds": given.seconds}
+    some = {"rounds": given.rounds, "seconds": given.seconds, "few": given.quick}
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"Python {platform.python_version()}, torch {torch.__version__}, {methods.instructions()}; load {load}")
     for line in methods.missing():
@@ -300,7 +315,7 @@ def main() -> None:
     if "networks" in given.sections:
         lines += report_networks(given.batches, some)
     if "memory" in given.sections:
-        lines += report_memory()
+        lines += report_memory(given.memory, few=given.quick)
     if "layers" in given.sections:
         report_layers(given.layers, some)
     if lines:
