@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gammalearn_hexconv import kernel
+from gammalearn_hexconv.kernel import library
 
 pytestmark = pytest.mark.skipif(not kernel.available(), reason=kernel.why_not())
 
@@ -74,6 +75,23 @@ def test_a_kernel_that_is_switched_off_says_so_when_it_is_called() -> None:
     text = said(code, GAMMALEARN_HEXCONV_KERNEL="off")
     assert text.startswith("KernelMissingError")
     assert "Unset it" in text
+
+
+def test_a_library_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "INTERFACE", -1)
+    loaded = library._load.__wrapped__()
+    assert loaded.library is None
+    assert "another version" in loaded.why_not
+    assert "python -m gammalearn_hexconv.kernel" in loaded.why_not
+
+
+def test_a_file_that_is_no_library_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.so"
+    broken.write_bytes(b"not a library")
+    monkeypatch.setattr(library, "LIBRARY", broken)
+    loaded = library._load.__wrapped__()
+    assert loaded.library is None
+    assert "does not load" in loaded.why_not
 
 
 def test_asking_for_the_kernel_imports_no_torch() -> None:

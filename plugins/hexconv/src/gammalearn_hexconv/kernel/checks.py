@@ -51,6 +51,8 @@ def check_vector(vector: Tensor | None, channels: int, name: str) -> Tensor | No
             f"{name} must have {channels} numbers, float32 or bfloat16 on the CPU, "
             f"it is {vector.dtype} {tuple(vector.shape)} on {vector.device}"
         )
+    if vector.dtype == torch.float32 and vector.is_contiguous():
+        return vector
     return vector.to(torch.float32).contiguous()
 
 

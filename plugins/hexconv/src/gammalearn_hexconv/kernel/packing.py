@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ctypes import byref
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ class Packed(NamedTuple):
     sizes: Sizes
 
 
+@lru_cache(maxsize=1024)
 def packed_bytes(sizes: Sizes, dtype: torch.dtype) -> int:
     """Count the bytes of packed weights for images of a dtype."""
     return int(kernel.library().hex_packed_bytes(DTYPES[dtype], *sizes))

@@ -9,29 +9,40 @@ static int64_t NAME(packed_bytes)(int64_t groups, int64_t outputs, int64_t input
     return groups * taps * depth * vectors(outputs) * LANES * (int64_t)sizeof(weight);
 }
 
-static float NAME(weight_at)(const hex_pack_call *call, int64_t offset) {
-    if (call->weight_type == HEX_FLOAT32) return ((const float *)call->weights)[offset];
-    return float_of_bf16(((const uint16_t *)call->weights)[offset]);
+/* One input channel of one tap: a weight for each of `n` output channels, from the element `offset` of the weights on. */
+static void NAME(pack_line)(const hex_pack_call *call, int64_t offset, int64_t n, weight *to) {
+    const int64_t stride = call->output_stride;
+    if (call->weight_type == HEX_FLOAT32) {
+        const float *from = (const float *)call->weights + offset;
+        for (int64_t o = 0; o < n; o++) to[o * STEP] = to_weight(from[o * stride]);
+    } else {
+        const uint16_t *from = (const uint16_t *)call->weights + offset;
+        for (int64_t o = 0; o < n; o++) to[o * STEP] = to_weight(float_of_bf16(from[o * stride]));
+    }
 }
 
-/* One tap of one tile, whose first output channel is `first`. */
-static weight *NAME(pack_tap)(const hex_pack_call *call, int64_t offset, int64_t first, int64_t lanes, weight *to) {
-    int64_t valid = call->outputs - first < lanes ? call->outputs - first : lanes;
-    for (int64_t i = 0; i < call->inputs; i += STEP)
-        for (int64_t o = 0; o < lanes; o++)
-            for (int64_t s = 0; s < STEP; s++) {
-                int64_t at = offset + (first + o) * call->output_stride + (i + s) * call->input_stride;
-                *to++ = to_weight(o < valid && i + s < call->inputs ? NAME(weight_at)(call, at) : 0);
-            }
-    return to;
+/* One tile of `lanes` output channels; `offset` is the element of the weights where the tile begins. Taps are the inner
+ * loop, as the weights of a channel's taps mostly lie side by side. */
+static void NAME(pack_tile)(const hex_pack_call *call, int64_t offset, int64_t valid, int64_t lanes, weight *to) {
+    const int64_t depth = (call->inputs + STEP - 1) / STEP * STEP;
+    if (valid < lanes || depth > call->inputs)
+        memset(to, 0, (size_t)(call->taps * depth * lanes) * sizeof(weight));
+    for (int64_t i = 0; i < call->inputs; i++)
+        for (int64_t k = 0; k < call->taps; k++) {
+            weight *line = to + (k * depth + i / STEP * STEP) * lanes + i % STEP;
+            NAME(pack_line)(call, offset + i * call->input_stride + k * call->tap_stride, valid, line);
+        }
 }
 
 static void NAME(pack)(const hex_pack_call *call) {
+    const int64_t depth = (call->inputs + STEP - 1) / STEP * STEP;
     weight *to = call->packed;
     for (int64_t g = 0; g < call->groups; g++)
         for (int64_t v = 0, width; v < vectors(call->outputs); v += width) {
             width = next_width(vectors(call->outputs) - v);
-            for (int64_t k = 0; k < call->taps; k++)
-                to = NAME(pack_tap)(call, g * call->group_stride + k * call->tap_stride, v * LANES, width * LANES, to);
+            const int64_t first = v * LANES, lanes = width * LANES, left = call->outputs - first;
+            const int64_t offset = g * call->group_stride + first * call->output_stride;
+            NAME(pack_tile)(call, offset, left < lanes ? left : lanes, lanes, to);
+            to += call->taps * depth * lanes;
         }
 }
