@@ -109,7 +109,8 @@ def _(
 
 @pack_weight.register_fake
 def _(weight: Tensor, groups: int, dtype: torch.dtype) -> Tensor:
-    sizes = packing.Sizes(groups, weight.shape[0] // groups, weight.shape[1], weight.shape[2])
+    outputs, inputs, taps = map(int, weight.shape)  # the layout of packed weights depends on them, so they are fixed
+    sizes = packing.Sizes(groups, outputs // groups, inputs, taps)
     return weight.new_empty(packing.packed_bytes(sizes, dtype), dtype=torch.uint8)
 
 

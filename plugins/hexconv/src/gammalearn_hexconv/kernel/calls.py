@@ -74,9 +74,7 @@ def _check_taps(rows: Tensor, packed: Packed) -> None:
         raise ValueError(f"rows has {rows.shape[1]} taps, and the weight has {packed.sizes.taps}")
 
 
-def conv(
-    x: Tensor, weight: Tensor, bias: Tensor | None, tables: tuple[Tensor, Tensor, Tensor], groups: int
-) -> Tensor:
+def conv(x: Tensor, weight: Tensor, bias: Tensor | None, tables: tuple[Tensor, Tensor, Tensor], groups: int) -> Tensor:
     """Convolve; see `gammalearn_hexconv.kernel.ops.conv`."""
     rows, inv_rows, _ = tables
     plan = _forward_plan(x, rows)
