@@ -45,10 +45,14 @@ static void add_first(float *sums, vec v, int64_t count) {
     for (int64_t i = 0; i < count && i < LANES; i++) sums[i] += lanes[i];
 }
 TEMPLATE float lane_sum(vec v) {
+#ifdef __AVX512F__
+    return _mm512_reduce_add_ps(v);
+#else
     float lanes[LANES];
     vec_store(lanes, v);
     UNROLL for (int half = LANES / 2; half; half /= 2) UNROLL for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
     return lanes[0];
+#endif
 }
 
 /* Whole periods that fit a first-level cache a few times, so that a second look at them is cheap. */
