@@ -13,7 +13,7 @@ def why_not(groups: int) -> str | None:
     if groups > 1:
         return "IndexedConv has no groups"
     try:
-        import indexedconv  # type: ignore[import-untyped]  # noqa: F401
+        import indexedconv  # noqa: F401
     except ImportError:
         return "the package is not installed: pip install IndexedConv==1.3.2"
     return None
@@ -21,7 +21,7 @@ def why_not(groups: int) -> str | None:
 
 def conv2d(pixels: Tensor, weight: Tensor, bias: Tensor | None, site: Site, groups: int) -> Tensor:
     """Convolve ``(n, n_in, in_channels)`` to ``(n, n_out, out_channels)``."""
-    from indexedconv.engine import IndexedConv  # type: ignore[import-untyped]
+    from indexedconv.engine import IndexedConv
 
     # It draws weights when it is made, which must not change what is drawn elsewhere.
     with torch.random.fork_rng(devices=[]):

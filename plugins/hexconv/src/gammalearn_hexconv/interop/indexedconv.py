@@ -18,7 +18,7 @@ from torch import nn
 from gammalearn_hexconv.table import NeighbourTable
 
 if TYPE_CHECKING:
-    from indexedconv.engine import IndexedConv  # type: ignore[import-untyped]
+    from indexedconv.engine import IndexedConv
 
     from gammalearn_hexconv.modules.base import HexLayer
     from gammalearn_hexconv.modules.conv import HexConv2d
