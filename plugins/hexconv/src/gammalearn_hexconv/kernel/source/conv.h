@@ -102,7 +102,7 @@ TEMPLATE void NAME(tile)(const int rows, const int width, const int steps, const
     UNROLL for (int j = 0; j < width; j++) NAME(finish)(rows, width, j, t, sum);
 }
 
-INSTANCE void NAME(tile_1)(const NAME(tile_call) *t) { NAME(tile)(ROWS_1, 1, 8, t); }
+INSTANCE void NAME(tile_1)(const NAME(tile_call) *t) { NAME(tile)(ROWS_1, 1, 4, t); }
 INSTANCE void NAME(tile_2)(const NAME(tile_call) *t) { NAME(tile)(ROWS_2, 2, 4, t); }
 INSTANCE void NAME(tile_3)(const NAME(tile_call) *t) { NAME(tile)(ROWS_3, 3, 2, t); }
 INSTANCE void NAME(tile_4)(const NAME(tile_call) *t) { NAME(tile)(ROWS_4, 4, 2, t); }

@@ -11,7 +11,7 @@
 enum { GROUP = 120, MAX_WIDTH = 4 };
 
 #if REGISTERS == 32
-enum { ROWS_1 = 20, ROWS_2 = 12, ROWS_3 = 8, ROWS_4 = 6 };
+enum { ROWS_1 = 24, ROWS_2 = 12, ROWS_3 = 8, ROWS_4 = 6 };
 #else
 enum { ROWS_1 = 10, ROWS_2 = 6, ROWS_3 = 4, ROWS_4 = 3 };
 #endif
