@@ -1,9 +1,10 @@
 /* Template: indirect convolution (Dukhan, arXiv:1907.02129). Needs an operand_*.h.
  *
- * The output pixels of all images are numbered through. For a group of them, pointers to the input pixels are looked up,
- * tap by tap; a missing neighbour is a row of zeros. Then tile after tile of outputs is summed up in registers: no copy
- * of the input is made, and nothing but the output is written. The order of summation of an output, taps then channels,
- * is the same wherever the output stands in its group, so results depend neither on the batch nor on the threads.
+ * The output pixels of all images are numbered through. For a group of them, pointers to the input pixels are looked
+ * up, tap by tap; a missing neighbour is a row of zeros. Then tile after tile of outputs is summed up in registers: no
+ * copy of the input is made, and nothing but the output is written. The order of summation of an output, taps then
+ * channels, is the same wherever the output stands in its group, so results depend neither on the batch nor on the
+ * threads.
  *
  * Zeros are multiplied like other inputs: a weight that is infinite or NaN makes NaN where a neighbour is missing. */
 
@@ -102,6 +103,7 @@ TEMPLATE void NAME(tile)(const int rows, const int width, const int steps, const
     UNROLL for (int j = 0; j < width; j++) NAME(finish)(rows, width, j, t, sum);
 }
 
+/* Steps as many as there are registers left for their weights: each pointer to a pixel is loaded once for all of them. */
 INSTANCE void NAME(tile_1)(const NAME(tile_call) *t) { NAME(tile)(ROWS_1, 1, 4, t); }
 INSTANCE void NAME(tile_2)(const NAME(tile_call) *t) { NAME(tile)(ROWS_2, 2, 4, t); }
 INSTANCE void NAME(tile_3)(const NAME(tile_call) *t) { NAME(tile)(ROWS_3, 3, 2, t); }

@@ -1,3 +1,4 @@
+/* A task is taken by whichever thread is free: the next number of a counter. */
 #include "parallel.h"
 
 #include "compiler.h"

@@ -7,12 +7,12 @@
 
 #include "outer_product.h"
 
-/* Pooling: so many channels are in work together, and so many output pixels are one task. */
-enum { POOL_CHANNELS = 64, POOL_PIXELS = 64 };
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Pooling: so many channels are in work together, and so many output pixels are one task. */
+enum { POOL_CHANNELS = 64, POOL_PIXELS = 64 };
 
 #include "operand_float32.h"
 #include "pack.h"
@@ -44,7 +44,6 @@ static int conv(const hex_conv_call *call) {
 static int weight_grad(const hex_weight_grad_call *call) {
     return (call->type == HEX_FLOAT32 ? weight_grad_float32 : weight_grad_bfloat16)(call);
 }
-
 static int pool(const hex_pool_call *call) {
     return (call->type == HEX_FLOAT32 ? pool_float32 : pool_bfloat16)(call);
 }

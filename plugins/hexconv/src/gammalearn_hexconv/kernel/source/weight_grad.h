@@ -6,8 +6,8 @@
  * panels of taps: the input channels that the taps of a panel show are a row. `outer_product` adds up, over the pixels,
  * every number of the row times every number of the grad.
  *
- * One of the two is loaded as vectors, the other one number at a time. That is the row, unless the grad has only one
- * vector to offer: a number that is loaded should be multiplied with several vectors. Then the two are swapped. */
+ * The grad is loaded as vectors, the row number by number, and each number is multiplied with several vectors. Where the
+ * grad has but one vector to offer, the two are swapped, as otherwise a number would be loaded for each product. */
 
 typedef struct {
     const hex_weight_grad_call *call;
