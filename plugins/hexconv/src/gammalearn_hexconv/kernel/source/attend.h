@@ -4,7 +4,7 @@ static void NAME(means_task)(const void *data, int64_t image, void *scratch) {
     const hex_means_call *call = data;
     int64_t n = call->pixels * call->channels, period = period_of(call->channels);
     float *means = call->means + image * call->channels;
-    NAME(add_rows)((const element *)call->x + image * n, n, period, 0, scratch);
+    NAME(add_rows)((const element *)call->x + image * n, n, period, scratch);
     fold(means, scratch, call->channels, period);
     for (int64_t c = 0; c < call->channels; c++) means[c] /= (float)call->pixels;
 }

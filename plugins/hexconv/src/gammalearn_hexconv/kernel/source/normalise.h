@@ -1,36 +1,60 @@
 /* Template: batch normalisation, with residual and ReLU. Needs an operand_*.h. */
 
-/* Sums over rows, lane by lane: of x, or of its squared distance from `mean`. `width` vectors, `deep` rows at a time. */
-TEMPLATE void NAME(add_lanes)(const int width, const int deep, const element *x, int64_t end, int64_t period,
-                              const float *mean, float *sums) {
+/* Sums over rows, lane by lane. `width` vectors, `deep` rows at a time. */
+TEMPLATE void NAME(add_lanes)(const int width, const int deep, const element *x, int64_t end, int64_t period, float *sums) {
     vec total[8];
-    int64_t at = 0;
     UNROLL for (int i = 0; i < width * deep; i++) total[i] = vec_zero();
-    for (; at < end; at += deep * period)
+    for (int64_t at = 0; at < end; at += deep * period)
         UNROLL for (int d = 0; d < deep; d++) {
             if (at + d * period >= end) break;
-            UNROLL for (int j = 0; j < width; j++) {
-                vec v = load_elements(x + at + d * period + j * LANES, LANES);
-                if (mean) v -= vec_load(mean + j * LANES), v *= v;
-                total[d * width + j] += v;
-            }
+            UNROLL for (int j = 0; j < width; j++)
+                total[d * width + j] += load_elements(x + at + d * period + j * LANES, LANES);
         }
     UNROLL for (int j = 0; j < width; j++) {
         UNROLL for (int d = 1; d < deep; d++) total[j] += total[d * width + j];
         vec_store(sums + j * LANES, total[j]);
     }
 }
-static void NAME(add_rows)(const element *x, int64_t n, int64_t period, const float *mean, float *sums) {
+static void NAME(add_rows)(const element *x, int64_t n, int64_t period, float *sums) {
+    int64_t end = n / period * period, j = 0;
+    for (; j + 4 * LANES <= period; j += 4 * LANES) NAME(add_lanes)(4, 2, x + j, end, period, sums + j);
+    for (; j + 2 * LANES <= period; j += 2 * LANES) NAME(add_lanes)(2, 4, x + j, end, period, sums + j);
+    for (; j < period; j += LANES) NAME(add_lanes)(1, 8, x + j, end, period, sums + j);
+    for (j = 0; end + j < n; j += LANES) add_first(sums + j, load_elements(x + end + j, n - end - j), n - end - j);
+}
+
+/* Sums of the distances from `mean`, and of their squares: `plain` and `squares`. */
+TEMPLATE void NAME(add_distances)(const int width, const int deep, const element *x, int64_t end, int64_t period,
+                                  const float *mean, float *plain, float *squares) {
+    vec total[4], square[4];
+    UNROLL for (int i = 0; i < width * deep; i++) total[i] = square[i] = vec_zero();
+    for (int64_t at = 0; at < end; at += deep * period)
+        UNROLL for (int d = 0; d < deep; d++) {
+            if (at + d * period >= end) break;
+            UNROLL for (int j = 0; j < width; j++) {
+                vec v = load_elements(x + at + d * period + j * LANES, LANES) - vec_load(mean + j * LANES);
+                total[d * width + j] += v;
+                square[d * width + j] += v * v;
+            }
+        }
+    UNROLL for (int j = 0; j < width; j++) {
+        UNROLL for (int d = 1; d < deep; d++) total[j] += total[d * width + j], square[j] += square[d * width + j];
+        vec_store(plain + j * LANES, total[j]);
+        vec_store(squares + j * LANES, square[j]);
+    }
+}
+static void NAME(add_moments)(const element *x, int64_t n, int64_t period, const float *mean, float *plain,
+                              float *squares) {
     int64_t end = n / period * period, j = 0;
     for (; j + 4 * LANES <= period; j += 4 * LANES)
-        NAME(add_lanes)(4, 2, x + j, end, period, mean ? mean + j : 0, sums + j);
+        NAME(add_distances)(4, 1, x + j, end, period, mean + j, plain + j, squares + j);
     for (; j + 2 * LANES <= period; j += 2 * LANES)
-        NAME(add_lanes)(2, 4, x + j, end, period, mean ? mean + j : 0, sums + j);
-    for (; j < period; j += LANES) NAME(add_lanes)(1, 8, x + j, end, period, mean ? mean + j : 0, sums + j);
+        NAME(add_distances)(2, 2, x + j, end, period, mean + j, plain + j, squares + j);
+    for (; j < period; j += LANES) NAME(add_distances)(1, 4, x + j, end, period, mean + j, plain + j, squares + j);
     for (j = 0; end + j < n; j += LANES) {
-        vec v = load_elements(x + end + j, n - end - j);
-        if (mean) v -= vec_load(mean + j), v *= v;
-        add_first(sums + j, v, n - end - j);
+        vec v = load_elements(x + end + j, n - end - j) - vec_load(mean + j);
+        add_first(plain + j, v, n - end - j);
+        add_first(squares + j, v * v, n - end - j);
     }
 }
 
@@ -40,19 +64,20 @@ static void NAME(moments_task)(const void *data, int64_t i, void *scratch) {
     row_blocks b = job->blocks;
     int64_t channels = call->channels, n = block_size(b, i);
     const element *x = (const element *)call->x + i * b.size;
-    float *sums = job->sums + 2 * i * channels, *lanes = scratch, *mean = lanes + b.period;
-    NAME(add_rows)(x, n, b.period, 0, lanes);
-    fold(sums, lanes, channels, b.period);
-    for (int64_t c = 0; c < channels; c++) mean[c] = sums[c] * (float)channels / (float)n;
+    float *sums = job->sums + 3 * i * channels, *mean = scratch, *plain = mean + b.period, *squares = plain + b.period;
+    NAME(add_rows)(x, n, b.period, plain);
+    fold(mean, plain, channels, b.period);
+    for (int64_t c = 0; c < channels; c++) sums[c] = mean[c] = mean[c] * (float)channels / (float)n;
     for (int64_t c = channels; c < b.period; c++) mean[c] = mean[c - channels];
-    NAME(add_rows)(x, n, b.period, mean, lanes);
-    fold(sums + channels, lanes, channels, b.period);
+    NAME(add_moments)(x, n, b.period, mean, plain, squares);
+    fold(sums + channels, plain, channels, b.period);
+    fold(sums + 2 * channels, squares, channels, b.period);
 }
 static int NAME(moments)(const hex_moments_call *call) {
     row_blocks b = blocks_of(call->rows, call->channels);
-    rows_job job = {call, b, 0, floats(2 * b.count * call->channels)};
+    rows_job job = {call, b, 0, floats(3 * b.count * call->channels)};
     if (!job.sums) return HEX_NO_MEMORY;
-    int status = hex_run(NAME(moments_task), &job, b.count, call->threads, 2 * b.period * (int64_t)sizeof(float));
+    int status = hex_run(NAME(moments_task), &job, b.count, call->threads, 3 * b.period * (int64_t)sizeof(float));
     if (status == HEX_DONE) join_moments(call, b, job.sums);
     free(job.sums);
     return status;

@@ -55,12 +55,13 @@ TEMPLATE float lane_sum(vec v) {
 #endif
 }
 
-/* Whole periods that fit a first-level cache a few times, so that a second look at them is cheap. */
+/* Whole periods that fit a first-level cache a few times, so that a second look at them is cheap, and few enough that
+ * their sums are exact to a few units in the last place. */
 typedef struct {
     int64_t period, size, count, numbers;
 } row_blocks;
 static row_blocks blocks_of(int64_t rows, int64_t channels) {
-    int64_t period = period_of(channels), size = period < 4096 ? 4096 / period * period : period;
+    int64_t period = period_of(channels), most = 256 * LANES, size = period < most ? most / period * period : period;
     int64_t numbers = rows * channels;
     return (row_blocks){period, size, (numbers + size - 1) / size, numbers};
 }
@@ -97,17 +98,18 @@ static void sigmoid(float *v, int64_t n) {
     }
 }
 
-/* Sums of moments of the blocks, joined in their order [1]; sums are (blocks, 2, channels): of x, and of its squared
- * distance from the mean of the block.
+/* Moments of the blocks, joined in their order [1]; sums are (blocks, 3, channels): a value near the mean of the block,
+ * and the sums of the distances from it and of their squares.
  * [1] Chan, Golub, LeVeque: Updating formulae and a pairwise algorithm for computing sample variances, 1979. */
 static void join_moments(const hex_moments_call *call, row_blocks b, const float *sums) {
     int64_t channels = call->channels;
     for (int64_t c = 0; c < channels; c++) {
         double count = 0, mean = 0, squares = 0;
         for (int64_t i = 0; i < b.count; i++) {
-            const float *block = sums + 2 * i * channels + c;
-            double more = (double)(block_size(b, i) / channels), total = count + more, step = block[0] / more - mean;
-            squares += block[channels] + step * step * count * more / total;
+            const float *block = sums + 3 * i * channels + c;
+            double more = (double)(block_size(b, i) / channels), total = count + more, off = block[channels] / more;
+            double step = block[0] + off - mean;
+            squares += block[2 * channels] - off * off * more + step * step * count * more / total;
             mean += step * more / total;
             count = total;
         }
