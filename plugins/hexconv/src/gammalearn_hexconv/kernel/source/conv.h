@@ -67,12 +67,13 @@ TEMPLATE void NAME(multiply)(const int rows, const int width, const int steps, c
 }
 
 /* Fetches the lines that will be written, and pixels of the next group, while the sums are under way. The processor
- * foresees neither of itself: it reads several streams at once, and writes only when a tile is done. */
+ * foresees neither of itself: it reads several streams at once, and writes only when a tile is done. The first-level
+ * cache has no room for the next group yet. */
 TEMPLATE void NAME(prefetch)(const int rows, const int width, const NAME(tile_call) *t) {
     UNROLL for (int r = 0; r < rows; r++) UNROLL for (int j = 0; j < width; j++)
         __builtin_prefetch(t->y + t->places[r] + j * LANES, 1);
     for (int64_t i = 0; t->ahead && i < t->pixel_size; i += 64 / (int64_t)sizeof(element))
-        UNROLL for (int r = 0; r < rows; r++) __builtin_prefetch(t->ahead[r] + i);
+        UNROLL for (int r = 0; r < rows; r++) __builtin_prefetch(t->ahead[r] + i, 0, 2);
 }
 
 /* Adds the residual, cuts at zero, and stores the sums of one vector of channels; those of pixels that do not exist are
