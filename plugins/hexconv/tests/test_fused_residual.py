@@ -13,6 +13,7 @@ from torch import nn
 from gammalearn_hexconv import HexConv2d
 from gammalearn_hexconv import HexLattice
 from gammalearn_hexconv import kernel
+from gammalearn_hexconv.fused.residual import DirectLayer
 from gammalearn_hexconv.fused.residual import residual_layer
 from gammalearn_hexconv.fused.residual import residual_layer_grad
 from gammalearn_hexconv.networks import blocks
@@ -69,7 +70,7 @@ def test_it_is_what_its_parts_are(
 ) -> None:
     module, pixels = layer(*channels, **kind).to(dtype), images(n, channels[0], dtype)
     exact, parts = exactly(module, pixels), by_parts(module, pixels, monkeypatch)
-    assert "residual_layer" in _names(copy.deepcopy(module)(pixels))
+    assert "DirectLayer" in _names(copy.deepcopy(module)(pixels))
     mine = results(module, pixels)
     tolerance = 2e-5 if dtype == torch.float32 else 3e-2
     for value, part, wanted in zip(mine, parts, exact, strict=True):
@@ -122,13 +123,13 @@ def test_where_it_does_not_apply_the_parts_are_used(change: Callable[[PreActivat
     change(module)
     dtype = module.first.conv.weight.dtype
     output = module(images(2, 4, torch.float32).detach().to(dtype).requires_grad_())
-    assert "residual_layer" not in _names(output)
+    assert "DirectLayer" not in _names(output)
 
 
 def test_under_autocast_the_parts_are_used() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         output = layer(4, 4)(images(2, 4))
-    assert "residual_layer" not in _names(output)
+    assert "DirectLayer" not in _names(output)
 
 
 def test_no_images_are_legal() -> None:
@@ -181,6 +182,23 @@ def test_wrong_arguments_are_refused() -> None:
     ):
         with pytest.raises((ValueError, TypeError), match=message):
             residual_layer(*given[:at], wrong, *given[at + 1 :])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_and_without_the_dispatcher_it_is_the_same(kind: dict[str, object]) -> None:
+    given = arguments(layer(3, 5, **kind), images(2, 3))
+    differentiable = [value for value in given if isinstance(value, Tensor) and value.requires_grad]
+    outputs = [operation(*given) for operation in (residual_layer, DirectLayer.apply)]
+    grads = [torch.autograd.grad(output[0].square().sum(), differentiable) for output in outputs]
+    for value, wanted in zip((*outputs[0], *grads[0]), (*outputs[1], *grads[1]), strict=True):
+        assert torch.equal(value, wanted)
+
+
+def test_gradients_of_gradients_are_refused() -> None:
+    pixels = images(2, 4)
+    grad = torch.autograd.grad(layer(4, 4)(pixels).square().sum(), pixels, create_graph=True)[0]
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        grad.sum().backward()
 
 
 def test_wrong_arguments_of_the_gradient_are_refused() -> None:

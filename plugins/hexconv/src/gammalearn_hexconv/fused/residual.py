@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from gammalearn_hexconv.fused.calls import MomentsCall
 from gammalearn_hexconv.fused.calls import NormaliseCall
@@ -25,6 +26,7 @@ from gammalearn_hexconv.kernel import calls
 from gammalearn_hexconv.kernel.checks import check_images
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 Tables = tuple[Tensor, Tensor, Tensor]
@@ -150,6 +152,10 @@ def residual_layer(x: Tensor, *given: Any) -> tuple[Tensor, Tensor, Tensor, Tens
     ValueError, TypeError
         A tensor has not the shape, type, device or memory format that is wanted.
     """
+    return _layer(x, *given)
+
+
+def _layer(x: Tensor, *given: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     check_images(x, "x")
     (first, second, shortcut), epsilon = _parts(given)
     if x.shape[2] != first.weight.shape[1] or not x.numel():
@@ -180,6 +186,12 @@ def residual_layer_grad(
     grad: Tensor, hidden: Tensor, first_statistics: Tensor, second_statistics: Tensor, x: Tensor, *given: Any
 ) -> list[Tensor]:
     """Give the gradients of `residual_layer`: of x and of the twelve parameters, empty for those that are None."""
+    return _layer_grad(grad, hidden, first_statistics, second_statistics, x, *given)
+
+
+def _layer_grad(
+    grad: Tensor, hidden: Tensor, first_statistics: Tensor, second_statistics: Tensor, x: Tensor, *given: Any
+) -> list[Tensor]:
     (first, second, shortcut), _ = _parts(given)
     alike = {"grad": grad, "hidden": hidden} if shortcut is not None else {"grad": grad, "hidden": hidden, "x": x}
     for name, images in {"x": x, **alike}.items():
@@ -216,14 +228,39 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
     ctx.save_for_backward(*tensors, *output[1:])
 
 
-def _backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+def _grads(gradient: Callable[..., list[Tensor]], ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     *tensors, hidden, first_statistics, second_statistics = ctx.saved_tensors
     given = hidden, first_statistics, second_statistics, *tensors, ctx.epsilon
-    grads = residual_layer_grad(grad.contiguous(), *given)
+    grads = gradient(grad.contiguous(), *given)
     of_tensors = [g if tensor is not None else None for g, tensor in zip(grads, tensors[:13], strict=True)]
     return (*of_tensors, *([None] * 7))
 
 
+def _backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+    return _grads(residual_layer_grad, ctx, grad)
+
+
 residual_layer.register_autograd(_backward, setup_context=_save)
 
-__all__ = ["NormConv", "residual_layer", "residual_layer_grad", "statistics_of"]
+
+class DirectLayer(torch.autograd.Function):
+    """`residual_layer` without torch's dispatcher, which takes a twentieth of a training step; not for compilers."""
+
+    @staticmethod
+    def forward(*given: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Give what `residual_layer` gives."""
+        return _layer(*given)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        """Save what the way back needs."""
+        _save(ctx, inputs, output)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        """Give the gradients of the arguments."""
+        return _grads(_layer_grad, ctx, grad)
+
+
+__all__ = ["DirectLayer", "NormConv", "residual_layer", "residual_layer_grad", "statistics_of"]

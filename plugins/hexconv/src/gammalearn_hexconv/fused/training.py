@@ -14,6 +14,7 @@ from gammalearn_hexconv.fused.attention import attend
 from gammalearn_hexconv.fused.attention import channel_means
 from gammalearn_hexconv.fused.images import DTYPES
 from gammalearn_hexconv.fused.normalisation import batch_norm_act
+from gammalearn_hexconv.fused.residual import DirectLayer
 from gammalearn_hexconv.fused.residual import residual_layer
 from gammalearn_hexconv.kernel import available
 from gammalearn_hexconv.kernel import ops
@@ -73,7 +74,11 @@ def pre_activated(layer: PreActivationLayer, pixels: Tensor) -> Tensor | None:
     sites = layer.first.conv.site, layer.second.conv.site
     tables = [table for site in sites for table in (site.rows, site.inverse_rows, site.inverse_taps)]
     images = _dense(pixels).squeeze(3).transpose(1, 2)
-    output, _, *statistics = residual_layer(images, *given, *tables, norms[0].eps)
+    arguments = images, *given, *tables, norms[0].eps
+    if torch.compiler.is_compiling() or type(images) is not Tensor:
+        output, _, *statistics = residual_layer(*arguments)
+    else:
+        output, _, *statistics = DirectLayer.apply(*arguments)  # type: ignore[no-untyped-call]
     count = len(images) * images.shape[1], len(images) * output.shape[1]
     for part, of, n in zip(parts, (0, 1, 0), (*count, count[0]), strict=False):
         if part.norm is not None:
