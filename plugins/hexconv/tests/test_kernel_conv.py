@@ -66,6 +66,13 @@ def test_the_kernel_uses_the_instructions_that_were_asked_for() -> None:
     assert kernel.isa() == wanted if wanted else kernel.isa() in {"avx512bf16", "avx512", "avx2", "portable"}
 
 
+def test_the_error_of_a_sum_of_many_products_stays_small() -> None:
+    tables, n_in = TABLES["radius 2"]
+    x, weight, _ = made((192, 16, 1), 4, n_in, 19, torch.float32)
+    y = ops.conv(x, weight, None, *tables, 1)
+    assert (y - reference.conv(x, weight, None, tables.rows, 1)).abs().max() <= 2.5e-6
+
+
 @DTYPES
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_outputs_and_gradients_are_those_of_float64(shape: tuple[int, int, int], dtype: torch.dtype) -> None:

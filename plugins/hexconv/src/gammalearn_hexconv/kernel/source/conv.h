@@ -52,9 +52,26 @@ TEMPLATE void NAME(multiply_last)(const int rows, const int width, const element
     }
 }
 
+/* Puts the sums of some taps aside, and begins anew. */
+TEMPLATE void NAME(put_aside)(const int rows, const int width, vec *sum, vec *aside) {
+    UNROLL for (int i = 0; i < rows * width; i++) {
+        aside[i] = vec_add(aside[i], sum[i]);
+        sum[i] = vec_zero();
+    }
+}
+
+/* Many products are summed in parts, so that small ones are not added to a large sum one by one: the error of a sum grows
+ * with the number of its terms. */
 TEMPLATE void NAME(multiply)(const int rows, const int width, const int steps, const NAME(tile_call) *t, vec *sum) {
     const int64_t line = width * LANES * STEP, first = t->first_input, end = first + t->inputs;
-    for (int64_t s = 0; s < t->steps; s++) {
+    vec aside[REGISTERS];
+    const int64_t part = MOST_PRODUCTS / t->inputs > 1 ? MOST_PRODUCTS / t->inputs : 1;
+    UNROLL for (int i = 0; i < rows * width; i++) aside[i] = vec_zero();
+    for (int64_t s = 0, left = part; s < t->steps; s++, left--) {
+        if (!left) {
+            NAME(put_aside)(rows, width, sum, aside);
+            left = part;
+        }
         const element *const *x = t->rows + s * GROUP;
         const weight *w = t->weights + t->taps[s] * t->tap_size;
         int64_t i = first;
@@ -64,6 +81,7 @@ TEMPLATE void NAME(multiply)(const int rows, const int width, const int steps, c
         for (; i + STEP <= end; i += STEP, w += line) NAME(multiply_some)(rows, width, 1, x, i, w, sum);
         if (i < end) NAME(multiply_last)(rows, width, x, i, w, sum);
     }
+    NAME(put_aside)(rows, width, aside, sum);
 }
 
 /* Fetches the lines that will be written, and pixels of the next group, while the sums are under way. The processor

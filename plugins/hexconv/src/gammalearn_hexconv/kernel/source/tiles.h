@@ -10,6 +10,9 @@
 /* Pixels whose neighbours are looked up at a time: a multiple of the rows of every tile. */
 enum { GROUP = 120, MAX_WIDTH = 4 };
 
+/* Products that are summed one after the other before a new sum is begun. */
+enum { MOST_PRODUCTS = 128 };
+
 #if REGISTERS == 32
 enum { ROWS_1 = 24, ROWS_2 = 12, ROWS_3 = 8, ROWS_4 = 6 };
 #else
