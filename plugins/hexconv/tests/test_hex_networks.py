@@ -270,8 +270,11 @@ def test_the_same_seed_gives_the_same_weights(make: Make, small: CameraGeometry)
 def test_it_is_compiled_whole(make: Make, small: CameraGeometry) -> None:
     network = settled(make(small))
     compiled = torch.compile(network, fullgraph=True, backend="aot_eager")
-    pixels = torch.randn(3, 2, 217)
-    torch.testing.assert_close(compiled(pixels), network(pixels))
+    pixels = torch.randn(3, 2, 217, requires_grad=True)
+    actual, expected = compiled(pixels), network(pixels)
+    torch.testing.assert_close(actual, expected)
+    gradients = [torch.autograd.grad(total(found), pixels)[0] for found in (actual, expected)]
+    torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-3)
 
 
 def test_it_is_exported_for_any_number_of_images(make: Make, small: CameraGeometry) -> None:

@@ -100,8 +100,7 @@ def test_convolution_refuses(name: str, spoil: Callable[[Any], Any], says: str) 
 
 WRONG_BACK: list[tuple[str, Callable[[Tensor], Any], str]] = [
     ("grad", lambda g: g.double(), "float64"),
-    ("grad", strided, "contiguous"),
-    ("grad", lambda g: g[:, :-1].contiguous(), "24 pixels"),
+    ("grad", lambda g: g[:, :-1], "24 pixels"),
     ("grad", lambda g: g[:, :, :4].contiguous(), "4 channels"),
     ("weight", lambda w: w[:, :, :6], "6"),
     ("rows", lambda t: filled(t, 4), "not the inverse"),

@@ -87,6 +87,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, tables: tuple[Tensor, T
 def input_grad(grad: Tensor, weight: Tensor, tables: tuple[Tensor, Tensor, Tensor], groups: int) -> Tensor:
     """Take the gradient back to the input; see `gammalearn_hexconv.kernel.ops.conv_input_grad`."""
     rows, inv_rows, inv_taps = tables
+    grad = grad.contiguous()  # it may not be what the graph that torch.compile has made says of it
     check_images(grad, "grad")
     check_table(rows, "rows")
     check_pixels(grad, "grad", rows, "output")
@@ -107,6 +108,7 @@ def weight_grad(
     rows, inv_rows, _ = tables
     plan = _forward_plan(x, rows)
     check_pixels(x, "x", inv_rows, "input")
+    grad = grad.contiguous()
     check_images(grad, "grad")
     wanted = (x.shape[0], plan.n_outputs)
     if grad.dtype != x.dtype or grad.shape[:2] != wanted:

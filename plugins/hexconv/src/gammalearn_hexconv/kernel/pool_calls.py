@@ -60,6 +60,7 @@ def max_pool(x: Tensor, rows: Tensor, *, compat: bool) -> tuple[Tensor, Tensor]:
 
 def max_pool_grad(grad: Tensor, which: Tensor, pixels: int) -> Tensor:
     """Take the gradient back to the pixels that were the largest."""
+    grad = grad.contiguous()
     check_images(grad, "grad")
     check_table(which, "argmax", 3)
     if which.shape != grad.shape:
@@ -88,6 +89,7 @@ def mean_pool_grad(grad: Tensor, rows: Tensor, inv_rows: Tensor, inv_taps: Tenso
     """Take the gradient of means back to their pixels."""
     check_table(rows, "rows")
     check_table(inv_taps, "inv_taps", 1)
+    grad = grad.contiguous()
     plan = _plan(grad, inv_rows)
     plans.check_pair(rows, inv_rows, inv_taps)
     if grad.shape[1] != rows.shape[0]:
