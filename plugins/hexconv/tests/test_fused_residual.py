@@ -195,9 +195,14 @@ def test_with_and_without_the_dispatcher_it_is_the_same(kind: dict[str, object])
 
 
 def test_gradients_of_gradients_are_refused() -> None:
-    pixels = images(2, 4)
-    grad = torch.autograd.grad(layer(4, 4)(pixels).square().sum(), pixels, create_graph=True)[0]
-    with pytest.raises(RuntimeError, match="once_differentiable"):
+    pixels, residual = images(2, 4), layer(4, 4)
+    parameters = list(residual.parameters())
+    for wanted in ([pixels], parameters):
+        grad = torch.autograd.grad(residual(pixels).square().sum(), pixels, create_graph=True)[0]
+        with pytest.raises(RuntimeError, match="residual_layer_grad"):
+            torch.autograd.grad(grad.square().sum(), wanted)
+    grad = torch.autograd.grad(residual(pixels).square().sum(), pixels, create_graph=True)[0]
+    with pytest.raises(RuntimeError, match="residual_layer_grad"):
         grad.sum().backward()
 
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from gammalearn_hexconv.fused.images import check_vectors
 from gammalearn_hexconv.fused.norm_conv import NormConv
@@ -194,10 +193,9 @@ class DirectLayer(torch.autograd.Function):
         _save(ctx, inputs, output)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        """Give the gradients of the arguments."""
-        return _grads(_layer_grad, ctx, grad)
+        """Give the gradients of the arguments; those that are to be differentiated again are torch's to refuse."""
+        return _grads(residual_layer_grad if torch.is_grad_enabled() else _layer_grad, ctx, grad)
 
 
 __all__ = ["DirectLayer", "residual_layer", "residual_layer_grad"]
