@@ -17,6 +17,7 @@ from gammalearn_hexconv.kernel.checks import check_size
 from gammalearn_hexconv.kernel.checks import check_status
 from gammalearn_hexconv.kernel.checks import check_table
 from gammalearn_hexconv.kernel.checks import check_vector
+from gammalearn_hexconv.kernel.memory import keep_freed_memory
 from gammalearn_hexconv.kernel.packing import Sizes
 from gammalearn_hexconv.kernel.packing import pack
 from gammalearn_hexconv.kernel.packing import packed_before
@@ -43,6 +44,7 @@ def _run(
     relu: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
     """Convolve tensors that have been checked; ``second`` is scale and shift."""
+    keep_freed_memory()
     groups, outputs, inputs, taps = packed.sizes
     images, pixels, channels = x.shape
     if channels != groups * inputs:
