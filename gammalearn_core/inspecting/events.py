@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from gammalearn_core.builtin.loaders.dl1 import ctapipe
 from gammalearn_core.builtin.loaders.dl1 import lstchain
 from gammalearn_core.builtin.loaders.dl1.formats import CALIBRATION
-from gammalearn_core.builtin.loaders.dl1.formats import event_ids
-from gammalearn_core.builtin.loaders.dl1.formats import taken
+from gammalearn_core.builtin.loaders.dl1.ids import event_ids
+from gammalearn_core.builtin.loaders.dl1.ids import taken
 from gammalearn_core.builtin.loaders.dl1.nodes import find_table
 from gammalearn_core.builtin.targets.particle import IDS
 from gammalearn_core.data.columns import match

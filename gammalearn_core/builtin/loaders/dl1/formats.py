@@ -26,6 +26,12 @@ from gammalearn_core.builtin.loaders.dl1.chunks import layout
 from gammalearn_core.builtin.loaders.dl1.chunks import read_chunk
 from gammalearn_core.builtin.loaders.dl1.hdf5 import OpenFiles
 from gammalearn_core.builtin.loaders.dl1.hdf5 import blamed
+from gammalearn_core.builtin.loaders.dl1.ids import Ids
+from gammalearn_core.builtin.loaders.dl1.ids import check_unique
+from gammalearn_core.builtin.loaders.dl1.ids import event_ids
+from gammalearn_core.builtin.loaders.dl1.ids import side_by_side
+from gammalearn_core.builtin.loaders.dl1.ids import taken
+from gammalearn_core.builtin.loaders.dl1.ids import whole_numbers
 from gammalearn_core.builtin.loaders.dl1.instrument import Telescope
 from gammalearn_core.builtin.loaders.dl1.nodes import find_table
 from gammalearn_core.builtin.loaders.dl1.places import Places
@@ -34,20 +40,15 @@ from gammalearn_core.data.columns import Decoder
 from gammalearn_core.data.columns import decoders
 from gammalearn_core.data.columns import label
 from gammalearn_core.data.columns import match
-from gammalearn_core.data.columns import read_column
-from gammalearn_core.data.columns import read_columns
 from gammalearn_core.data.columns import read_numbers
 from gammalearn_core.data.columns import row_type
 from gammalearn_core.errors import DataError
 
 _T = TypeVar("_T")
-Ids = NDArray[np.int64]
 Column = Callable[[str], NDArray[Any]]
 """What reads the column of a name; files have dozens of columns each, and share a function among them."""
 CALIBRATION = tuple(range(16))
 """``event_type`` of flat fields, pedestals and other calibration events (ctapipe's ``EventType``)."""
-_LARGEST = 2**63 - 1
-"""Whole number that ids can be."""
 PIXEL_COLUMNS = ("image", "peak_time", "image_mask")
 
 
@@ -299,37 +300,6 @@ def _counted(tel_id: NDArray[Any]) -> dict[int, int]:
     return dict(zip(telescopes.astype(int).tolist(), counts.tolist(), strict=True))
 
 
-def event_ids(dataset: h5py.Dataset) -> Ids:
-    """``(obs_id, event_id)`` of each row, ``(n, 2)``."""
-    return whole_numbers(dataset, ["obs_id", "event_id"])
-
-
-def whole_numbers(dataset: h5py.Dataset, names: Sequence[str]) -> NDArray[np.int64]:
-    """Columns of whole numbers side by side, ``(n, len(names))``."""
-    columns = read_columns(dataset, names)
-    for name, values in columns.items():
-        if values.ndim != 1 or values.dtype.kind not in "iu":
-            raise DataError(f"{label(dataset)}, column {name!r}: {dataset.dtype[name]} is not one whole number a row")
-    return _side_by_side({n: columns[n] for n in names}, label(dataset))
-
-
-def _side_by_side(columns: Mapping[str, NDArray[Any]], where: str) -> NDArray[np.int64]:
-    """Columns made one array: each is converted for itself, since numpy makes floats of u8 beside i8."""
-    for name, values in columns.items():
-        if values.dtype.kind == "u" and values.itemsize == 8 and len(values) and values.max() > _LARGEST:
-            raise DataError(f"{where}, column {name!r}: {values.max()} is too large, {_LARGEST} is the limit")
-    return np.column_stack([values.astype(np.int64) for values in columns.values()])
-
-
-def multiplicity(trigger: h5py.Dataset) -> NDArray[np.int64]:
-    """Number of telescopes of each event, from the mask of telescopes that were triggered."""
-    mask = read_column(trigger, "tels_with_trigger")
-    if mask.ndim != 2 or mask.dtype.kind not in "biu":
-        raise DataError(f"{label(trigger)}, column 'tels_with_trigger': {mask.dtype} is not a mask of telescopes")
-    counts: NDArray[np.int64] = np.count_nonzero(mask, axis=1).astype(np.int64)
-    return counts
-
-
 def check_telescope(tel_id: NDArray[Any], table: ImageTable, where: str) -> None:
     """Refuse rows that are of another telescope than the table of images.
 
@@ -341,54 +311,6 @@ def check_telescope(tel_id: NDArray[Any], table: ImageTable, where: str) -> None
     others = np.empty(0) if table.tel_id is None else tel_id[tel_id != table.tel_id]
     if len(others):
         raise DataError(f"{where}: the rows are of telescope {others[0]}, not of telescope {table.tel_id}")
-
-
-def taken(values: NDArray[Any], rows: NDArray[np.int64] | NDArray[np.int32]) -> NDArray[Any]:
-    """These rows of a column; NaN, or -1 in whole numbers, where the row is -1."""
-    if not len(values):
-        return np.full((len(rows), *values.shape[1:]), np.nan if values.dtype.kind == "f" else -1)
-    missing = rows < 0
-    chosen = values[rows]
-    if missing.any():
-        chosen = chosen.astype(np.int64) if chosen.dtype.kind in "ub" else chosen
-        chosen[missing] = np.nan if chosen.dtype.kind == "f" else -1
-    return chosen
-
-
-def rows_of(keys: Ids, ids: Ids, where: str) -> NDArray[np.int64]:
-    """For each key its row among unique ids, or -1.
-
-    Raises
-    ------
-    DataError
-        Some ids stand there twice.
-    """
-    ordered = ids[np.lexsort(ids.T)]
-    if (ordered[1:] == ordered[:-1]).all(axis=1).any():
-        raise DataError(f"{where}: some (obs_id, event_id) stand there twice")
-    return match(keys, ids)
-
-
-def check_unique(ids: Ids, where: str) -> None:
-    """Refuse ids, ``(n, 2)`` or ``(n, 3)``, of which some stand there twice.
-
-    Raises
-    ------
-    DataError
-        With the first of them.
-    """
-    before, after = ids[:-1].T, ids[1:].T
-    larger, equal = np.zeros(len(ids[1:]), dtype=bool), np.ones(len(ids[1:]), dtype=bool)
-    for old, new in zip(before, after, strict=True):
-        larger |= equal & (new > old)
-        equal &= new == old
-    if larger.all():
-        return
-    ordered = ids[np.lexsort(ids.T)]
-    twice = (ordered[1:] == ordered[:-1]).all(axis=1)
-    if twice.any():
-        obs_id, event_id = ordered[1:][twice][0][:2]
-        raise DataError(f"{where}: event {event_id} of obs_id {obs_id} stands there twice")
 
 
 def simulated_index(file: DL1File, path: str, obs_id: Callable[[], NDArray[np.int64]]) -> dict[str, Column]:
@@ -427,7 +349,7 @@ def ids_of_rows(rows: NDArray[Any], table: ImageTable) -> Ids:
         check_telescope(rows["tel_id"], table, table.layout.where)
     tel_id = np.full(len(rows), table.tel_id) if table.tel_id is not None else rows["tel_id"]
     ids = {"obs_id": rows["obs_id"], "event_id": rows["event_id"], "tel_id": tel_id}
-    return _side_by_side(ids, table.layout.where)
+    return side_by_side(ids, table.layout.where)
 
 
 __all__ = [
@@ -435,18 +357,11 @@ __all__ = [
     "PIXEL_COLUMNS",
     "Column",
     "DL1File",
-    "Ids",
     "ImageTable",
     "Memory",
     "Piece",
     "check_telescope",
-    "check_unique",
-    "event_ids",
     "ids_of_rows",
     "image_table",
-    "multiplicity",
-    "rows_of",
     "simulated_index",
-    "taken",
-    "whole_numbers",
 ]

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from gammalearn_core.builtin.loaders.dl1.choice import Camera
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
-from gammalearn_core.builtin.loaders.dl1.formats import Ids
 from gammalearn_core.builtin.loaders.dl1.formats import ImageTable
 from gammalearn_core.builtin.loaders.dl1.formats import Piece
 from gammalearn_core.builtin.loaders.dl1.formats import ids_of_rows
 from gammalearn_core.builtin.loaders.dl1.hdf5 import blamed
+from gammalearn_core.builtin.loaders.dl1.ids import Ids
 from gammalearn_core.builtin.loaders.dl1.verify import find_damage
 from gammalearn_core.builtin.loaders.dl1.verify import tables
 from gammalearn_core.errors import DataError
