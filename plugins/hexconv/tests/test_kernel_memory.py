@@ -14,12 +14,13 @@ STEPS = """
 import resource
 import torch
 from gammalearn_hexconv import HexConv2d, HexLattice
+torch.set_num_threads(1)
 steps = torch.arange(-18, 19)
 lattice = HexLattice(torch.cartesian_prod(steps, steps).numpy())
 layers = torch.nn.Sequential(*(HexConv2d(16, 16, lattice) for _ in range(6)))
 images = torch.randn(32, 16, lattice.n_pixels)
-for number in range(8):
-    if number == 4:
+for number in range(60):
+    if number == 40:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     layers(images).sum().backward()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
@@ -32,4 +33,5 @@ def test_steps_of_training_do_not_ask_for_their_memory_again(monkeypatch: pytest
     for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_"):
         monkeypatch.delenv(name, raising=False)
     done = subprocess.run([sys.executable, "-c", STEPS], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 500  # some thousands without `keep_freed_memory`
+    # Some ten thousand without `keep_freed_memory`; with it the heap may still grow by a tensor or two.
+    assert int(done.stdout) < 3000
