@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gammalearn_hexconv import kernel
 from gammalearn_hexconv.kernel import building
 
 PLUGIN = Path(__file__).parents[1]
@@ -35,6 +36,13 @@ def compiles() -> bool:
 
 
 needs_compiler = pytest.mark.skipif(not compiles(), reason="there is no C compiler")
+
+
+@needs_compiler
+@pytest.mark.skipif("GAMMALEARN_HEXCONV_KERNEL" in os.environ, reason="the environment decides about the kernel")
+def test_the_kernel_is_there_where_it_can_be_compiled() -> None:
+    """Without it, all other tests of the kernel would be skipped, and nothing would be seen of it."""
+    assert kernel.available(), kernel.why_not()
 
 
 def run(*arguments: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
