@@ -162,6 +162,36 @@ def test_damaged_images_are_left_out_if_that_is_wanted(
     assert f"left out: {path}, table {IMAGES}/tel_003, rows 0 to 2" in caplog.text
 
 
+def without_peak_times(path: Path, *tables: str) -> None:
+    with h5py.File(path, "r+") as file:
+        for table in tables:
+            rows = file[table][:]
+            del file[table]
+            file[table] = rows[[name for name in rows.dtype.names if name != "peak_time"]]
+
+
+def test_images_without_a_channel_are_left_out_if_that_is_wanted(
+    copy_of: Copy, open_dl1: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    without_peak_times(path, f"{IMAGES}/tel_003")
+    told = f"{path}, table {IMAGES}/tel_003 has no column 'peak_time', which channels= asks for"
+    with pytest.raises(DataError) as caught:
+        open_dl1(path)
+    assert str(caught.value) == told
+    source = open_dl1(path, on_corrupt="skip")
+    assert set(source.events["tel_id"].tolist()) == {1, 2, 4}
+    assert len(source.read(np.arange(len(source.events)))) == 8
+    assert f"left out: {told}" in caplog.text
+
+
+def test_if_no_images_have_a_channel_that_is_an_error(copy_of: Copy, open_dl1: Open) -> None:
+    path = copy_of("gamma_4lst_lasercal")
+    without_peak_times(path, *(f"{IMAGES}/tel_00{number}" for number in (1, 2, 3, 4)))
+    with pytest.raises(DataError, match="has no column 'peak_time', which channels= asks for"):
+        open_dl1(path, on_corrupt="skip")
+
+
 @pytest.mark.parametrize("table", [SHOWER, "/dl1/event/subarray/trigger", "/dl1/event/telescope/parameters/tel_002"])
 def test_a_file_whose_events_are_damaged_is_left_out_if_that_is_wanted(
     copy_of: Copy, open_dl1: Open, caplog: pytest.LogCaptureFixture, table: str

@@ -17,6 +17,7 @@ from gammalearn_core.builtin.loaders.dl1.choice import check_telescopes
 from gammalearn_core.builtin.loaders.dl1.choice import choose
 from gammalearn_core.builtin.loaders.dl1.choice import find_cameras
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
+from gammalearn_core.builtin.loaders.dl1.formats import ImageTable
 from gammalearn_core.builtin.loaders.dl1.hdf5 import OpenFiles
 from gammalearn_core.builtin.loaders.dl1.images import ImageIndex
 from gammalearn_core.builtin.loaders.dl1.images import by_event
@@ -213,6 +214,8 @@ class DL1Source:
         return files
 
     def _make_index(self, on_corrupt: str) -> None:
+        if on_corrupt == "skip":
+            self._leave_out_lacking()
         pieces, self._camera_of = find_pieces(self.files, self._cameras, skip=on_corrupt == "skip")
         if not pieces:
             raise DataError(f"no usable image in {', '.join(str(f.path) for f in self.files)}")
@@ -237,13 +240,28 @@ class DL1Source:
             ]
             self._stores.append(ImageStore(tables, self._channels, budget * size // sum(sizes), threads))
 
+    def _lacking(self, file: DL1File, table: ImageTable) -> str:
+        """What a table of images lacks for the channels; empty if nothing."""
+        missing = sorted(set(self._channels) - {"valid"} - set(table.decoders))
+        if not missing:
+            return ""
+        return f"{file.path}, table {table.layout.path} has no column {missing[0]!r}, which channels= asks for"
+
+    def _leave_out_lacking(self) -> None:
+        """Leave out tables without what the channels need; if that were all of them, the channels are wrong."""
+        found = [(file, table, self._lacking(file, table)) for file in self.files for table in file.images]
+        if all(wrong for *_, wrong in found):
+            return
+        for file, table, wrong in found:
+            if wrong:
+                file.images = tuple(other for other in file.images if other is not table)
+                _log.warning("left out: %s", wrong)
+
     def _check_columns(self) -> None:
         """Every image table must have what the channels need, and the event table what goes with the images."""
         for piece in self._index.pieces:
-            missing = sorted(set(self._channels) - {"valid"} - set(piece.table.decoders))
-            if missing:
-                where = f"{piece.file.path}, table {piece.table.layout.path}"
-                raise DataError(f"{where} has no column {missing[0]!r}, which channels= asks for")
+            if wrong := self._lacking(piece.file, piece.table):
+                raise DataError(wrong)
         for name in self._columns:
             if name not in self._events.images:
                 what = f"the data have no column {name!r}"
