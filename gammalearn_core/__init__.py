@@ -28,6 +28,11 @@ from gammalearn_core.plugin.records import Transform
 from gammalearn_core.settings.experiment import Experiment
 from gammalearn_core.settings.ref import on
 from gammalearn_core.settings.ref import ref
+from gammalearn_core.settings.search import choice
+from gammalearn_core.settings.search import integers
+from gammalearn_core.settings.search import log_uniform
+from gammalearn_core.settings.search import uniform
+from gammalearn_core.settings.start import weights_of
 
 __all__ = [
     "Command",
@@ -49,7 +54,12 @@ __all__ = [
     "Transform",
     "UnknownComponentError",
     "__version__",
+    "choice",
     "hookimpl",
+    "integers",
+    "log_uniform",
     "on",
     "ref",
+    "uniform",
+    "weights_of",
 ]

@@ -29,6 +29,7 @@ def gammalearn_loaders() -> Iterator[Loader]:
         suffixes=(".h5", ".hdf5"),
         levels=("telescope", "subarray"),
         hdf5=True,
+        free=("threads",),
     )
 
 

@@ -77,7 +77,7 @@ def _dispatch(arguments: list[str], switches: Switches) -> int:
     name, rest = arguments[0], arguments[1:]
     registry = Registry(switches).discover()
     if name in COMMANDS:
-        module = importlib.import_module(f"gammalearn_core.cli.{name}")
+        module = importlib.import_module(f"gammalearn_core.cli.{name.replace('-', '_')}")
         parser = argparse.ArgumentParser(prog=f"gammalearn {name}", description=COMMANDS[name] + ".")
         module.add_arguments(parser)
         code: int = module.execute(parser.parse_args(rest), registry)

@@ -132,6 +132,8 @@ class Part:
                 "distribution": plugin.distribution,
                 "version": plugin.version,
             }
+            if isinstance(self.record, Loader) and self.record.free:
+                head["free"] = list(self.record.free)
             if plugin.name == LOCAL:
                 head["source_sha256"] = _source_sha256(self.target)
         else:

@@ -28,6 +28,25 @@ from gammalearn_core.settings.load import SettingsFile
 from gammalearn_core.settings.ref import On
 
 SCHEMA = 1
+NUMBERS = (
+    "epochs",
+    "batch_size",
+    "accumulate",
+    "precision",
+    "clip_norm",
+    "ema",
+    "compile",
+    "validation",
+    "test",
+    "seed",
+    "device",
+    "threads",
+    "read_ahead",
+    "max_time",
+    "checkpoint_minutes",
+    "requires",
+)
+"""Settings that are no components."""
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUBLAS_WORKSPACE_CONFIG", "PYTHONHASHSEED")
 
 
@@ -68,8 +87,7 @@ def describe_experiment(built: Built) -> dict[str, Any]:
 
 
 def _numbers(experiment: Experiment) -> dict[str, Any]:
-    names = ("epochs", "batch_size", "validation", "test", "seed", "device", "threads", "read_ahead")
-    return {n: plain(getattr(experiment, n)) for n in names} | {"requires": list(experiment.requires)}
+    return {n: plain(getattr(experiment, n)) for n in NUMBERS}
 
 
 def _describe_handler(built: Built, index: int) -> dict[str, Any]:
@@ -82,15 +100,23 @@ def _describe_handler(built: Built, index: int) -> dict[str, Any]:
 
 
 def settings_sha256(description: dict[str, Any]) -> str:
-    """Checksum of the settings: the same for the same experiment, whatever versions are installed."""
-    text = json.dumps(_without_versions(description), sort_keys=True, separators=(",", ":"))
+    """Checksum of the settings: the same for the same experiment, whatever versions are installed.
+
+    What a run may change without becoming another is left out: `Experiment.FREE`, and parameters that a loader's record
+    calls ``free``.
+    """
+    kept = {name: value for name, value in description.items() if name not in Experiment.FREE}
+    text = json.dumps(_without_versions(kept), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _without_versions(value: Any) -> Any:
     if isinstance(value, dict):
-        dropped = ("version", "distribution") if "component" in value else ()
-        return {k: _without_versions(v) for k, v in value.items() if k not in dropped}
+        dropped = {"version", "distribution", "free"} if "component" in value else set()
+        left = {k: _without_versions(v) for k, v in value.items() if k not in dropped}
+        if dropped and "free" in value:
+            left["parameters"] = {k: v for k, v in left["parameters"].items() if k not in value["free"]}
+        return left
     if isinstance(value, list):
         return [_without_versions(v) for v in value]
     return value

@@ -87,6 +87,8 @@ class Loader(Component):
     """What the parameter ``level`` may be; the first is the default."""
     hdf5: bool = False
     """Whether the files are HDF5, so that the static check can look at their signature."""
+    free: tuple[str, ...] = field(default=(), converter=_tuple)
+    """Parameters that change how fast it is and nothing that it gives: a run goes on when they change."""
 
 
 @frozen(kw_only=True)

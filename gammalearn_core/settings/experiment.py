@@ -6,6 +6,8 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
 from typing import TypeVar
 
 import attrs
@@ -19,6 +21,8 @@ from gammalearn_core.plugin.names import suggest
 from gammalearn_core.settings import fields
 from gammalearn_core.settings.ref import On
 from gammalearn_core.settings.ref import Ref
+from gammalearn_core.settings.search import Space
+from gammalearn_core.settings.start import WeightsOf
 
 Component = Ref | Callable[..., object]
 _T = TypeVar("_T")
@@ -50,6 +54,14 @@ def _as_handlers(values: Sequence[Component | On]) -> tuple[Ref | On, ...]:
 
 def _as_metrics(values: Mapping[str, Sequence[Component]]) -> dict[str, tuple[Ref, ...]]:
     return {task: _as_refs(refs) for task, refs in values.items()}
+
+
+def _as_start(value: str | Path | WeightsOf | None) -> WeightsOf | None:
+    return value if value is None or isinstance(value, WeightsOf) else WeightsOf(value)
+
+
+def _as_optional_float(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _setting(check: fields.Checker) -> dict[str, object]:
@@ -116,7 +128,19 @@ class Experiment:
     epochs: int = field(default=10, metadata=_setting(fields.whole(1)))
     """Passes over the training split."""
     batch_size: int = field(default=64, metadata=_setting(fields.whole(1)))
-    """Samples a step: telescope images (mono) or events (subarray level)."""
+    """Samples a step, of all processes together: telescope images (mono) or events (subarray level)."""
+    accumulate: int = field(default=1, metadata=_setting(fields.whole(1)))
+    """Parts in which a step's samples pass the network, one after the other, to save memory."""
+    precision: str = field(default="fp32", metadata=_setting(fields.one_of("fp32", "bf16")))
+    """``bf16`` computes in bfloat16 where torch's autocast finds it safe; weights stay in single precision."""
+    clip_norm: float | None = field(default=None, converter=_as_optional_float, metadata=_setting(fields.positive))
+    """Largest norm of the gradient of all parameters together; a longer one is shortened to it."""
+    ema: float | None = field(default=None, converter=_as_optional_float, metadata=_setting(fields.fraction))
+    """Decay of a moving average of the weights, with which validation, test and prediction are made."""
+    compile: bool = field(default=False, metadata=_setting(fields.yes_or_no))
+    """Whether torch compiles the network."""
+    start_from: WeightsOf | None = field(default=None, converter=_as_start, metadata=_setting(fields.start))
+    """The run that the network's first weights come from, or `weights_of` for some of them."""
     validation: float = field(default=0.2, converter=float, metadata=_setting(fields.fraction))
     """Share of the showers for validation."""
     test: float = field(default=0.2, converter=float, metadata=_setting(fields.fraction))
@@ -129,8 +153,17 @@ class Experiment:
     """Threads of torch; 0 leaves torch's choice. Bit-identical weights need 1."""
     read_ahead: int = field(default=2, metadata=_setting(fields.whole(0, 1000)))
     """Batches that a thread reads while the network trains; with 0 each is read when it is needed."""
+    max_time: str | None = field(default=None, metadata=_setting(fields.duration))
+    """Time after which a run stops so that it can go on: ``"[days-]hours:minutes:seconds"``."""
+    checkpoint_minutes: float = field(default=10.0, converter=float, metadata=_setting(fields.positive))
+    """Minutes between two checkpoints within an epoch."""
+    search: Mapping[str, Space] = field(factory=dict, converter=dict, metadata=_setting(fields.search))
+    """Settings that ``gammalearn sweep`` varies, as ``--set`` names them, and what they may be."""
     requires: Sequence[str] = field(default=(), converter=tuple, metadata=_setting(fields.texts))
     """Distributions that must be installed, as requirements: ``"gammalearn-hexconv>=0.1"``."""
+
+    FREE: ClassVar[tuple[str, ...]] = ("read_ahead", "max_time", "checkpoint_minutes", "search", "requires")
+    """Settings that change nothing in what is learned: a run goes on when they change."""
 
     def __new__(cls, *args: object, **settings: object) -> Experiment:
         """Report every problem of the settings at once, before attrs sees them."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from pathlib import Path
 
 from gammalearn_core.errors import Problem
 from gammalearn_core.plugin.names import IDENTIFIER
 from gammalearn_core.settings.ref import On
 from gammalearn_core.settings.ref import Ref
+from gammalearn_core.settings.search import Space
+from gammalearn_core.settings.start import WeightsOf
 
 Checker = Callable[[str, object], Iterator[Problem]]
+DURATION = re.compile(r"(?:(\d{1,3})-)?(\d{1,3}):([0-5]\d):([0-5]\d)")
+"""``[days-]hours:minutes:seconds``."""
 
 
 def component(where: str, value: object) -> Iterator[Problem]:
@@ -121,17 +127,91 @@ def fraction(where: str, value: object) -> Iterator[Problem]:
         yield Problem(where, f"must be at least 0 and below 1, got {value}")
 
 
+def positive(where: str, value: object) -> Iterator[Problem]:
+    """A finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        yield Problem(where, f"expected a number, got {value!r}")
+    elif not 0 < value < math.inf:
+        yield Problem(where, f"must be above 0 and finite, got {value}")
+
+
+def yes_or_no(where: str, value: object) -> Iterator[Problem]:
+    """True or False."""
+    if not isinstance(value, bool):
+        yield Problem(where, f"expected True or False, got {value!r}")
+
+
+def one_of(*choices: str) -> Checker:
+    """A checker for one of some words."""
+
+    def check(where: str, value: object) -> Iterator[Problem]:
+        if value not in choices:
+            yield Problem(where, f"must be {' or '.join(map(repr, choices))}, got {value!r}")
+
+    return check
+
+
+def duration(where: str, value: object) -> Iterator[Problem]:
+    """A time as batch systems write it."""
+    if not isinstance(value, str) or not DURATION.fullmatch(value):
+        yield Problem(where, f"expected a time, got {value!r}", "'11:45:00', or '2-00:00:00' for two days")
+    elif not seconds(value):
+        yield Problem(where, f"must be above 0, got {value!r}")
+
+
+def seconds(duration: str) -> int:
+    """Seconds of a time as batch systems write it.
+
+    Examples
+    --------
+    >>> seconds("1-02:03:04")
+    93784
+    """
+    found = DURATION.fullmatch(duration)
+    if found is None:
+        raise ValueError(f"not a time: {duration!r}")
+    days, hours, minutes, rest = (int(part or 0) for part in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest
+
+
+def start(where: str, value: object) -> Iterator[Problem]:
+    """A run folder, or `weights_of` one."""
+    if not isinstance(value, (str, Path, WeightsOf)):
+        yield Problem(where, f"expected the path of a run folder, or weights_of(…), got {value!r}")
+
+
+def search(where: str, value: object) -> Iterator[Problem]:
+    """What a sweep varies."""
+    if not isinstance(value, Mapping):
+        yield Problem(where, f"expected a dictionary {{'optimizer.lr': log_uniform(…)}}, got {value!r}")
+        return
+    for name, space in value.items():
+        if not isinstance(name, str) or not name:
+            yield Problem(where, f"{name!r} does not name a setting", "'optimizer.lr', as --set names it")
+        if not isinstance(space, Space):
+            hint = "log_uniform(…), uniform(…), integers(…) or choice(…)"
+            yield Problem(f"{where}[{name!r}]", f"expected what the setting may be, got {space!r}", hint)
+
+
 __all__ = [
+    "DURATION",
     "Checker",
     "component",
     "components",
     "data",
+    "duration",
     "fraction",
     "handlers",
     "metrics",
     "name",
     "named_components",
+    "one_of",
+    "positive",
+    "search",
+    "seconds",
+    "start",
     "text",
     "texts",
     "whole",
+    "yes_or_no",
 ]

@@ -39,7 +39,17 @@ from gammalearn_core.settings.ref import EVENTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PACKAGE = Path(gammalearn_core.__file__).parent
-PAGES = ("index.md", "settings.md", "components.md", "data.md", "info.md", "showers.md", "run_folder.md", "plugins.md")
+PAGES = (
+    "index.md",
+    "settings.md",
+    "running.md",
+    "components.md",
+    "data.md",
+    "info.md",
+    "showers.md",
+    "run_folder.md",
+    "plugins.md",
+)
 HDF5 = b"\x89HDF\r\n\x1a\n"
 HOOKS = [name for name in vars(hookspecs) if name.startswith(f"{NAME}_")]
 EXITS = {name: code for name, code in vars(errors).items() if name.startswith("EXIT_")}
@@ -163,7 +173,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
 @pytest.mark.parametrize("name", FIELDS)
 def test_the_example_of_a_setting_is_one(name: str) -> None:
     (example,) = (row[4] for row in rows(section("settings.md", "Settings")) if row[0] == f"`{name}`")
-    settings = eval(f"dict({example.strip('`')})", {"ref": ref})
+    settings = eval(f"dict({example.strip('`')})", {n: getattr(gammalearn_core, n) for n in ("ref", "log_uniform")})
     assert list(settings) == [name]
     assert list(FIELDS[name].metadata["check"](name, settings[name])) == []
 
