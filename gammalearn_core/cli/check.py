@@ -10,11 +10,13 @@ from gammalearn_core.errors import SettingsError
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.settings.check import check
 from gammalearn_core.settings.load import load_settings
+from gammalearn_core.settings.overrides import add_option
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the settings file and ``--build``."""
+    """Declare the settings file, ``--set`` and ``--build``."""
     parser.add_argument("settings", type=Path, help="a Python file that ends with experiment = Experiment(…)")
+    add_option(parser)
     parser.add_argument(
         "--build",
         action="store_true",
@@ -24,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, registry: Registry) -> int:
     """Print that all is well, or raise with the whole list."""
-    file = load_settings(arguments.settings, registry)
+    file = load_settings(arguments.settings, registry, arguments.overrides)
     folder = arguments.settings.resolve().parent
     problems = check(file.experiment, registry, folder)
     if arguments.build:

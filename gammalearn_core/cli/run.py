@@ -7,20 +7,22 @@ from pathlib import Path
 
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.settings.load import load_settings
+from gammalearn_core.settings.overrides import add_option
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the settings file and where results go."""
+    """Declare the settings file, what is changed in it, and where results go."""
     parser.add_argument("settings", type=Path, help="a Python file that ends with experiment = Experiment(…)")
     parser.add_argument("--logdir", type=Path, default=Path("runs"), help="where run folders go (default: ./runs)")
     parser.add_argument(
         "--fresh", action="store_true", help="start another run, even if one with these settings can be continued"
     )
+    add_option(parser)
 
 
 def execute(arguments: argparse.Namespace, registry: Registry) -> int:
     """Check, then run."""
-    file = load_settings(arguments.settings, registry)
+    file = load_settings(arguments.settings, registry, arguments.overrides)
     from gammalearn_core.engine.run import run
 
     return run(file, registry, logdir=arguments.logdir.expanduser(), fresh=arguments.fresh)

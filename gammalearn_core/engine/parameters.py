@@ -83,8 +83,13 @@ def name_arguments(
         what = f"takes at most {len(names)} parameters without their names, got {len(item.arguments)}"
         return item, [Problem(where, what, f"they are {', '.join(names)}" if names else "")]
     placed = dict(zip(names, item.arguments, strict=False))
-    twice = [Problem(where, f"parameter {name!r} is given twice") for name in placed if name in item.parameters]
+    twice = [_twice(where, name, place) for place, name in enumerate(placed) if name in item.parameters]
     return (item, twice) if twice else (Ref(item.target, placed | dict(item.parameters)), [])
+
+
+def _twice(where: str, name: str, place: int) -> Problem:
+    hint = f"once without its name, in place {place}: --set changes that by this number, as in filters.0.{place}=…"
+    return Problem(where, f"parameter {name!r} is given twice", hint)
 
 
 def defaults(

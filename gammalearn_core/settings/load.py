@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import traceback
+from collections.abc import Sequence
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec
 from importlib.util import spec_from_file_location
@@ -20,6 +21,7 @@ from gammalearn_core.plugin.names import NAME
 from gammalearn_core.plugin.names import suggest
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.settings.experiment import Experiment
+from gammalearn_core.settings.overrides import override
 
 MODULE = "gammalearn_settings"
 """The name under which a settings file is imported, so that ``f"{__name__}:MyNet"`` is an import string."""
@@ -32,7 +34,10 @@ class SettingsFile:
     path: Path
     source: bytes
     experiment: Experiment
+    """As the file has it, with the overrides."""
     module: ModuleType
+    overrides: tuple[str, ...] = ()
+    """What the command line has set, ``key=value`` each."""
 
     @property
     def sha256(self) -> str:
@@ -40,15 +45,22 @@ class SettingsFile:
         return hashlib.sha256(self.source).hexdigest()
 
 
-def load_settings(path: Path, registry: Registry) -> SettingsFile:
+def load_settings(path: Path, registry: Registry, overrides: Sequence[str] = ()) -> SettingsFile:
     """Run a settings file; hooks that it implements are registered as the plug-in ``local``.
 
     As for a script, modules beside the file can be imported. The working directory is not changed.
 
+    Parameters
+    ----------
+    path : Path
+    registry : Registry
+    overrides : sequence of str
+        Settings that are changed afterwards, ``key=value`` each. The file's own experiment stays as it is.
+
     Raises
     ------
     SettingsError
-        The file cannot be read or run, or it does not end with an `Experiment`.
+        The file cannot be read or run, it does not end with an `Experiment`, or it cannot be overridden so.
     """
     source = _read(path)
     module = _run(path, source)
@@ -56,7 +68,15 @@ def load_settings(path: Path, registry: Registry) -> SettingsFile:
     if not isinstance(experiment, Experiment):
         raise SettingsError([_no_experiment(module, experiment)], str(path))
     _register_hooks(path, module, registry)
-    return SettingsFile(path=path, source=source, experiment=experiment, module=module)
+    changed = _overridden(path, experiment, overrides)
+    return SettingsFile(path=path, source=source, experiment=changed, module=module, overrides=tuple(overrides))
+
+
+def _overridden(path: Path, experiment: Experiment, overrides: Sequence[str]) -> Experiment:
+    try:
+        return override(experiment, overrides) if overrides else experiment
+    except SettingsError as error:
+        raise SettingsError(error.problems, str(path)) from None
 
 
 def _read(path: Path) -> bytes:
