@@ -135,7 +135,7 @@ class Part:
             if isinstance(self.record, Loader) and self.record.free:
                 head["free"] = list(self.record.free)
             if plugin.name == LOCAL:
-                head["source_sha256"] = _source_sha256(self.target)
+                head["source_sha256"] = source_sha256(self.target)
         else:
             head = _describe_callable(self.ref.target)
         return head | {"parameters": plain(self.resolved)}
@@ -173,10 +173,10 @@ def _describe_callable(target: Callable[..., object]) -> dict[str, Any]:
         inner = _describe_callable(target.func)
         return inner | {"partial": {"arguments": plain(target.args), "keywords": plain(target.keywords)}}
     name = f"{getattr(target, '__module__', '?')}:{getattr(target, '__qualname__', type(target).__qualname__)}"
-    return {"callable": name, "source_sha256": _source_sha256(target)}
+    return {"callable": name, "source_sha256": source_sha256(target)}
 
 
-def _source_sha256(target: Callable[..., object]) -> str | None:
+def source_sha256(target: Callable[..., object]) -> str | None:
     """Checksum of the file that a callable of the user's is defined in; None for installed packages."""
     try:
         file = inspect.getsourcefile(inspect.unwrap(target))
@@ -211,4 +211,4 @@ def plain(value: object) -> Any:
     return _describe_callable(value)["callable"] if callable(value) else repr(value)
 
 
-__all__ = ["SUPPLIED", "Part", "import_parts", "plain"]
+__all__ = ["SUPPLIED", "Part", "import_parts", "plain", "source_sha256"]

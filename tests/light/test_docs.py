@@ -299,8 +299,12 @@ def test_every_file_of_a_run_folder_is_documented() -> None:
 @pytest.mark.parametrize(
     ("heading", "path", "name"),
     [
-        ("run.json", "engine/provenance.py", "describe_run"),
-        ("run.json", "engine/provenance.py", "describe_environment"),
+        ("run.json", "engine/provenance/run.py", "describe_run"),
+        ("run.json", "engine/provenance/environment.py", "describe_environment"),
+        ("run.json", "engine/provenance/environment.py", "_torch"),
+        ("run.json", "engine/provenance/determinism.py", "describe_determinism"),
+        ("run.json", "engine/provenance/code.py", "describe_plugins"),
+        ("run.json", "engine/provenance/code.py", "_describe_component"),
         ("Checkpoints", "engine/state.py", "state_of"),
         ("metrics.jsonl and metrics.json", "engine/ending.py", "_metrics"),
     ],
