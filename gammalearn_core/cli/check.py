@@ -11,6 +11,7 @@ from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.settings.check import check
 from gammalearn_core.settings.load import load_settings
 from gammalearn_core.settings.overrides import add_option
+from gammalearn_core.settings.start import check_start
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,7 @@ def execute(arguments: argparse.Namespace, registry: Registry) -> int:
     """Print that all is well, or raise with the whole list."""
     file = load_settings(arguments.settings, registry, arguments.overrides)
     folder = arguments.settings.resolve().parent
-    problems = check(file.experiment, registry, folder)
+    problems = [*check(file.experiment, registry, folder), *check_start(file.experiment.start_from, folder)]
     if arguments.build:
         from gammalearn_core.engine.build import check_build
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import attrs
+
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.settings.load import load_settings
 from gammalearn_core.settings.overrides import add_option
+from gammalearn_core.settings.overrides import fork
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,11 +21,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fresh", action="store_true", help="start another run, even if one with these settings can be continued"
     )
     add_option(parser)
+    parser.add_argument(
+        "--fork",
+        type=Path,
+        metavar="RUN",
+        help="begin with the weights of another run, a run folder; as start_from in the settings",
+    )
 
 
 def execute(arguments: argparse.Namespace, registry: Registry) -> int:
     """Check, then run."""
     file = load_settings(arguments.settings, registry, arguments.overrides)
+    if arguments.fork:
+        file = attrs.evolve(file, experiment=fork(file.experiment, arguments.fork))
     from gammalearn_core.engine.run import run
 
     return run(file, registry, logdir=arguments.logdir.expanduser(), fresh=arguments.fresh)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from gammalearn_core.data.weights import Weight
 from gammalearn_core.engine.components import Part
 from gammalearn_core.engine.components import import_parts
 from gammalearn_core.engine.needed_columns import missing_columns
+from gammalearn_core.engine.start import StartWeights
+from gammalearn_core.engine.start import first_weights
+from gammalearn_core.engine.start import load_into
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
@@ -35,6 +39,7 @@ from gammalearn_core.results.dl2.tables import algorithm_name
 from gammalearn_core.settings.check import OWN_PIXELS
 from gammalearn_core.settings.experiment import Experiment
 from gammalearn_core.settings.ref import Ref
+from gammalearn_core.settings.start import WeightsOf
 
 
 @define(kw_only=True)
@@ -58,6 +63,8 @@ class Built:
     metrics: dict[str, list[tuple[str, Any]]] = field(factory=dict)
     """By task: id and metric."""
     metric_parts: dict[str, list[Part]] = field(factory=dict)
+    start: StartWeights | None = None
+    """Weights of another run, which the network has begun with."""
 
     @property
     def files(self) -> list[Path]:
@@ -79,8 +86,21 @@ def check_build(experiment: Experiment, registry: Registry, folder: Path, static
     return []
 
 
-def build(experiment: Experiment, registry: Registry, folder: Path, static: list[Problem]) -> Built:
+def build(
+    experiment: Experiment, registry: Registry, folder: Path, static: list[Problem], *, runs: Path | None = None
+) -> Built:
     """Import and make everything.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    registry : Registry
+    folder : Path
+        The folder of the settings file, which relative paths are relative to.
+    static : list of Problem
+        What is known to be wrong.
+    runs : Path, optional
+        Earlier runs of the experiment, which have kept the weights that they began with.
 
     Raises
     ------
@@ -94,7 +114,8 @@ def build(experiment: Experiment, registry: Registry, folder: Path, static: list
         raise SettingsError(problems)
     source = _source(parts, experiment)
     try:
-        return _Builder(experiment, registry, parts, source).build()
+        builder = _Builder(experiment, registry, parts, source)
+        return builder.build(lambda start: first_weights(start, folder, runs=runs))
     except BaseException:
         source.close()
         raise
@@ -136,13 +157,14 @@ class _Builder:
         self.source = source
         self.problems: list[Problem] = []
 
-    def build(self) -> Built:
+    def build(self, read_start: Callable[[WeightsOf], StartWeights]) -> Built:
         """Make everything, or raise with all problems."""
         tasks = self._tasks()
         cuts, weights = self._cuts(), self._weights()
         specs = {name: _task_spec(task) for name, task in tasks.items()}
         inputs, transforms = self._transforms(specs)
         self._check_inputs(inputs)
+        start = self._start(read_start)
         self._stop_if_wrong()
         self._check_names(tasks)
         losses = {name: self._make(f"losses[{name!r}]", task=spec) for name, spec in specs.items()}
@@ -154,6 +176,8 @@ class _Builder:
         chosen = {name: self._metric_parts(spec, tasks[name].record) for name, spec in specs.items()}
         metrics = {name: self._metrics(specs[name], parts) for name, parts in chosen.items()}
         self._stop_if_wrong()
+        if start is not None:
+            load_into(network, start)
         return Built(
             experiment=self.experiment,
             registry=self.registry,
@@ -170,7 +194,15 @@ class _Builder:
             balance=balance,
             metrics=metrics,
             metric_parts=chosen,
+            start=start,
         )
+
+    def _start(self, read: Callable[[WeightsOf], StartWeights]) -> StartWeights | None:
+        try:
+            return read(self.experiment.start_from) if self.experiment.start_from else None
+        except SettingsError as error:
+            self.problems += error.problems
+            return None
 
     def _make(self, where: str, **keywords: object) -> Any:
         return self._made(self.parts[where], **keywords)

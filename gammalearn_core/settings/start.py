@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ from attrs import frozen
 
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
+from gammalearn_core.plugin.names import suggest
 
 
 @frozen
@@ -22,6 +24,14 @@ class WeightsOf:
     """Beginnings of the names of weights that are taken; all if there are none."""
     which: Literal["best", "last"] = "best"
     """The weights that were tested, or those after the last epoch."""
+
+    def folder(self, base: Path) -> Path:
+        """The run folder, a relative path starting from ``base``."""
+        try:
+            return base / Path(self.run).expanduser()
+        except RuntimeError:
+            # '~name/…' where nobody has that name: a folder that is not there.
+            return base / self.run
 
 
 def weights_of(
@@ -57,4 +67,18 @@ def weights_of(
     return WeightsOf(run, tuple(names), which)
 
 
-__all__ = ["WeightsOf", "weights_of"]
+def check_start(start: WeightsOf | None, base: Path) -> Iterator[Problem]:
+    """Whether there is such a run folder; which weights it has is not looked at."""
+    if start is None:
+        return
+    folder = start.folder(base)
+    if not folder.is_dir():
+        siblings = [p.name for p in folder.parent.glob("*") if p.is_dir()] if folder.parent.is_dir() else []
+        hint = suggest(folder.name, siblings) or f"relative paths start from {base}"
+        yield Problem("start_from", f"there is no run folder {str(start.run)!r}", hint)
+    elif not (folder / "run.json").is_file():
+        hint = "a run folder is <logdir>/<experiment>/<run id>, and holds run.json"
+        yield Problem("start_from", f"{str(start.run)!r} is not a run folder", hint)
+
+
+__all__ = ["WeightsOf", "check_start", "weights_of"]

@@ -253,7 +253,7 @@ def test_check_looks_at_the_settings_with_the_overrides(
     path = write_settings(FILE)
     (path.parent / "gamma.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     assert gammalearn("check", path, "--set", "network=core.cnn2d").returncode == 0
-    done = gammalearn("check", path, "--set", "network=core.cnn", "--set", "data.paths=other.h5")
+    done = gammalearn("check", path, "--set", "network=core.cnn", "--set", "start_from=runs/a")
     assert done.returncode == 2
     assert "'core.cnn'" in done.stderr
-    assert "there is no file 'other.h5'" in done.stderr
+    assert "start_from: there is no run folder 'runs/a'" in done.stderr

@@ -60,6 +60,7 @@ def describe_experiment(built: Built) -> dict[str, Any]:
         "metrics": {t: [p.describe(built.registry) for p in m] for t, m in built.metric_parts.items()},
         "handlers": [_describe_handler(built, i) for i in range(len(experiment.handlers))],
         "reports": many("reports"),
+        "start_from": built.start.describe() if built.start else None,
         **_numbers(experiment),
     }
 

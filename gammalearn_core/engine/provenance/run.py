@@ -58,6 +58,7 @@ def describe_run(
         "error": None,
         "command": ["gammalearn", "run", file.path.name],
         "overrides": list(file.overrides),
+        "start_from": built.start.describe() if built.start else None,
         "settings_file": {
             "name": file.path.name,
             "sha256": file.sha256,

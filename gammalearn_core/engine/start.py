@@ -1,0 +1,257 @@
+"""First weights of a network from another run: read, compared with the network, and kept with the new run."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import field
+from attrs import frozen
+from torch import Tensor
+from torch import nn
+
+from gammalearn_core.engine import checkpoint
+from gammalearn_core.engine.folder import RunFolder
+from gammalearn_core.errors import DataError
+from gammalearn_core.errors import Problem
+from gammalearn_core.errors import SettingsError
+from gammalearn_core.plugin.names import suggest
+from gammalearn_core.settings.start import WeightsOf
+from gammalearn_core.settings.start import check_start
+
+_log = logging.getLogger(__name__)
+
+START = "start.pt"
+WHERE = "start_from"
+_SHOWN = 6
+"""Names of weights that a message tells at most."""
+
+
+@frozen(kw_only=True)
+class StartWeights:
+    """Weights of another run, and whose they are."""
+
+    run_id: str
+    only: tuple[str, ...] = ()
+    which: str = "best"
+    state: Mapping[str, Tensor] = field(repr=False, eq=False)
+    """The weights that are taken, by name."""
+    weights_sha256: str = field(init=False)
+    """Canonical checksum of these."""
+
+    @weights_sha256.default
+    def _checksum(self) -> str:
+        return checkpoint.weights_sha256(self.state)
+
+    def describe(self) -> dict[str, Any]:
+        """What ``experiment.json`` and ``run.json`` say of them."""
+        return {
+            "run_id": self.run_id,
+            "weights_sha256": self.weights_sha256,
+            "only": list(self.only),
+            "which": self.which,
+        }
+
+    def keep(self, folder: RunFolder) -> None:
+        """Copy the weights into the folder of the run that begins with them, if they are not there yet."""
+        path = folder.checkpoints / START
+        if not path.is_file():
+            about = {"run_id": self.run_id, "only": list(self.only), "which": self.which}
+            checkpoint.save(path, {"schema": 1, **about, "weights": dict(self.state)})
+
+
+def first_weights(start: WeightsOf, folder: Path, *, runs: Path | None = None) -> StartWeights:
+    """The weights that a network starts from. Nothing in the run folder is executed.
+
+    If the run has been deleted, they are taken from a run that has begun with them.
+
+    Parameters
+    ----------
+    start : WeightsOf
+    folder : Path
+        What a relative path starts from.
+    runs : Path, optional
+        Runs of the experiment that wants them.
+
+    Raises
+    ------
+    SettingsError
+        There is no such run, it has no weights yet or they are damaged, or ``only`` names none of them.
+    """
+    run = RunFolder(start.folder(folder))
+    if not run.path.exists() and runs is not None:
+        wanted = (run.path.resolve().name, start.only, start.which)
+        for heir in _heirs(runs):
+            if (heir.run_id, heir.only, heir.which) == wanted:
+                return heir
+    problems = list(check_start(start, folder))
+    if problems:
+        raise SettingsError(problems)
+    record = _record(run)
+    path = _checkpoint_of(run, start.which)
+    state = _weights(path)
+    problems = list(_unknown_parts(start.only, state))
+    if problems:
+        raise SettingsError(problems)
+    if record.get("status") != "finished":
+        _log.warning("the run %s has not finished: once it has other weights, this is another experiment", run.path)
+    taken = {name: tensor for name, tensor in state.items() if _is_in(name, start.only)}
+    return StartWeights(run_id=record["run_id"], only=start.only, which=start.which, state=taken)
+
+
+def kept(folder: RunFolder) -> StartWeights | None:
+    """The weights that a run has begun with, if it has kept any.
+
+    Raises
+    ------
+    DataError
+        They are damaged.
+    """
+    path = folder.checkpoints / START
+    if not path.is_file():
+        return None
+    state = checkpoint.load(path)
+    try:
+        return StartWeights(
+            run_id=state["run_id"], only=tuple(state["only"]), which=state["which"], state=dict(state["weights"])
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} does not hold the first weights of a run") from error
+
+
+def load_into(network: nn.Module, weights: StartWeights) -> None:
+    """Let a network begin with these weights; others stay as they are.
+
+    Raises
+    ------
+    SettingsError
+        The network has other names or shapes. It is as it was.
+    """
+    here = {name: tensor for name, tensor in network.state_dict().items() if _is_in(name, weights.only)}
+    problems = [*_names(here, weights), *_shapes(here, weights)]
+    if problems:
+        raise SettingsError(problems)
+    network.load_state_dict(dict(weights.state), strict=False)
+
+
+def _heirs(runs: Path) -> Iterator[StartWeights]:
+    """First weights of the runs of an experiment, those of the newest first."""
+    for path in sorted(runs.glob(f"*/checkpoints/{START}"), reverse=True):
+        try:
+            weights = kept(RunFolder(path.parents[1]))
+        except DataError as error:
+            _log.warning("%s", error)
+            continue
+        if weights is not None:
+            yield weights
+
+
+def _record(run: RunFolder) -> dict[str, Any]:
+    try:
+        record = json.loads(run.run_json.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _damage(f"{run.run_json} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise _damage(f"{run.run_json} is damaged: {error}") from error
+    if not isinstance(record, dict) or not isinstance(record.get("run_id"), str):
+        raise _damage(f"{run.run_json} does not say which run it is")
+    return record
+
+
+def _checkpoint_of(run: RunFolder, which: str) -> Path:
+    """A run without validation, or in its first epoch, has no best weights but the last."""
+    names = (checkpoint.BEST, checkpoint.LAST) if which == "best" else (checkpoint.LAST,)
+    found = next((run.checkpoints / name for name in names if (run.checkpoints / name).is_file()), None)
+    if found is None:
+        raise _refusal(f"the run {run.path} has no checkpoint yet", "it writes one after its first epoch")
+    return found
+
+
+def _weights(path: Path) -> dict[str, Tensor]:
+    """The weights that predictions are made with: the moving average, if the run has one."""
+    try:
+        state: Any = checkpoint.load(path)
+    except DataError as error:
+        cause = error.__cause__
+        why = cause.strerror if isinstance(cause, OSError) else "it is damaged, or not made of numbers alone"
+        raise _damage(f"the checkpoint {path} cannot be read: {why}", "nothing in it has been executed") from error
+    average = state.get("part:average") if isinstance(state, dict) else None
+    weights = state.get("part:network") if isinstance(state, dict) else None
+    if isinstance(average, Mapping):
+        weights = {n.removeprefix("module."): t for n, t in average.items() if n.startswith("module.")}
+    if not isinstance(weights, Mapping) or not all(isinstance(t, Tensor) for t in weights.values()):
+        raise _damage(f"{path} does not hold the weights of a network")
+    return dict(weights)
+
+
+def _is_in(name: str, modules: tuple[str, ...]) -> bool:
+    return not modules or any(name == m or name.startswith(f"{m}.") for m in modules)
+
+
+def _unknown_parts(only: tuple[str, ...], state: Mapping[str, Tensor]) -> Iterator[Problem]:
+    modules = list(dict.fromkeys(name.partition(".")[0] for name in state))
+    for module in only:
+        if not any(_is_in(name, (module,)) for name in state):
+            hint = suggest(module, modules) or f"it has {', '.join(modules)}"
+            yield Problem(WHERE, f"the network of the run has no {module!r}", hint)
+
+
+def _names(here: Mapping[str, Tensor], weights: StartWeights) -> Iterator[Problem]:
+    """Weights that one of the two networks lacks."""
+    unknown = [name for name in weights.state if name not in here]
+    absent = [name for name in here if name not in weights.state]
+    if unknown:
+        what = f"the network here lacks what the run has: {_listed(unknown)}"
+        yield Problem(WHERE, what, _fitting_part(here, weights))
+    if absent:
+        what = f"the run lacks what the network here has: {_listed(absent)}"
+        yield Problem(WHERE, what, "" if unknown else _fitting_part(here, weights))
+
+
+def _shapes(here: Mapping[str, Tensor], weights: StartWeights) -> Iterator[Problem]:
+    other = [
+        f"{name} is {tuple(tensor.shape)} in the run, {tuple(here[name].shape)} here"
+        for name, tensor in weights.state.items()
+        if name in here and tensor.shape != here[name].shape
+    ]
+    if other:
+        what = f"weights have other shapes: {_listed(other, '; ')}"
+        yield Problem(WHERE, what, _fitting_part(here, weights))
+
+
+def _fitting_part(here: Mapping[str, Tensor], weights: StartWeights) -> str:
+    """A hint that names the modules which could be taken."""
+    ours, theirs = _by_module(here), _by_module(weights.state)
+    fitting = [module for module, shapes in theirs.items() if ours.get(module) == shapes]
+    return f"what fits is a part: weights_of(…, only={fitting!r})" if fitting else ""
+
+
+def _by_module(state: Mapping[str, Tensor]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Shapes of weights by the module that they are in."""
+    found: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name, tensor in state.items():
+        found.setdefault(name.partition(".")[0], {})[name] = tuple(tensor.shape)
+    return found
+
+
+def _listed(texts: Iterable[str], separator: str = ", ") -> str:
+    """The first of many texts, and how many more there are."""
+    known = list(texts)
+    more = f"{separator}and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return separator.join(known[:_SHOWN]) + more
+
+
+def _refusal(what: str, hint: str = "") -> SettingsError:
+    return SettingsError([Problem(WHERE, what, hint)])
+
+
+def _damage(what: str, hint: str = "") -> SettingsError:
+    return SettingsError([Problem(WHERE, what, hint, kind="data")])
+
+
+__all__ = ["START", "StartWeights", "first_weights", "kept", "load_into"]
