@@ -33,6 +33,7 @@ from gammalearn_core.plugin.records import Loader
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.settings.check import resolve_paths
 from gammalearn_core.settings.check import slots
+from gammalearn_core.settings.elsewhere import as_given
 from gammalearn_core.settings.experiment import Experiment
 from gammalearn_core.settings.ref import Ref
 
@@ -154,9 +155,11 @@ def import_parts(experiment: Experiment, registry: Registry, folder: Path) -> tu
             continue
         keywords, positional = SUPPLIED[role]
         named, found = name_arguments(where, item, target, keywords=keywords, positional=positional)
-        part = Part(where=where, ref=named, kind=kind, role=role, record=record, target=target)
+        files = []
         if isinstance(record, Loader) and record.paths in named.parameters:
-            part.files = resolve_paths(named.parameters[record.paths], folder)[0]
+            files = resolve_paths(named.parameters[record.paths], folder)[0]
+            named = as_given(named, record.paths)
+        part = Part(where=where, ref=named, kind=kind, role=role, record=record, target=target, files=files)
         problems += found or check_parameters(where, named, target, keywords=keywords, positional=positional)
         parts[where] = part
     return parts, problems

@@ -24,6 +24,7 @@ from gammalearn_core.plugin.records import Optimizer
 from gammalearn_core.plugin.records import Target
 from gammalearn_core.plugin.records import Transform
 from gammalearn_core.plugin.registry import Registry
+from gammalearn_core.settings.elsewhere import Elsewhere
 from gammalearn_core.settings.experiment import Experiment
 from gammalearn_core.settings.ref import On
 from gammalearn_core.settings.ref import Ref
@@ -99,6 +100,8 @@ def _unnamed(where: str, record: Loader, item: Ref) -> Problem:
 
 def resolve_paths(value: object, folder: Path) -> tuple[list[Path], list[str]]:
     """Files that a ``paths`` parameter names, sorted within each pattern, and the patterns that match nothing."""
+    if isinstance(value, Elsewhere):
+        return list(value.files), []
     found: list[Path] = []
     missing: list[str] = []
     for pattern in [value] if isinstance(value, (str, Path)) else list(value):  # type: ignore[call-overload]
@@ -132,6 +135,8 @@ def check_paths(where: str, record: Loader, item: Ref, folder: Path) -> Iterator
         yield Problem(where, f"{record.paths} is required", f"{record.paths}=['data/gamma_*.h5']")
         return
     patterns = [value] if isinstance(value, (str, Path)) else value
+    if isinstance(patterns, Elsewhere):
+        patterns = list(patterns.files)
     if not isinstance(patterns, (list, tuple)) or not all(isinstance(p, (str, Path)) for p in patterns):
         yield Problem(where, f"{record.paths} must be a path or a list of paths, got {value!r}")
         return
