@@ -10,6 +10,7 @@ from contextlib import suppress
 from rich.console import Console
 
 from gammalearn_core.engine.folder import RunFolder
+from gammalearn_core.engine.provenance.paths import nameless
 
 
 class _QuietFileHandler(logging.FileHandler):
@@ -21,6 +22,13 @@ class _QuietFileHandler(logging.FileHandler):
     def close(self) -> None:
         with suppress(OSError):
             super().close()
+
+
+class _NamelessFormatter(logging.Formatter):
+    """Does not tell whose the home folder is: run folders are passed on."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return nameless(super().format(record))
 
 
 class _ConsoleHandler(logging.Handler):
@@ -40,7 +48,7 @@ def messages(folder: RunFolder, console: Console) -> Iterator[None]:
     """Show and keep what the framework says while this context is open."""
     ours, root = logging.getLogger("gammalearn_core"), logging.getLogger()
     to_file = _QuietFileHandler(folder.log, encoding="utf-8")
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    to_file.setFormatter(_NamelessFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     # What others say goes to the file, and to the terminal if it is a warning.
     of_others = _ConsoleHandler(console)
     of_others.setLevel(logging.WARNING)

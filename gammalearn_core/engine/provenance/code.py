@@ -42,16 +42,16 @@ def describe_plugins(built: Built) -> list[dict[str, Any]]:
 
 def describe_components(built: Built) -> list[dict[str, Any]]:
     """Every component that is used: where, what and whose it is, and what was imported for it."""
-    return [_describe_component(built, part) for part in _parts(built)]
+    return [_describe_component(built, where, part) for where, part in _parts(built)]
 
 
-def _describe_component(built: Built, part: Part) -> dict[str, Any]:
+def _describe_component(built: Built, where: str, part: Part) -> dict[str, Any]:
     target = part.ref.target
     if not isinstance(target, str):
-        return {"where": part.where, **_callable(part, target)}
+        return {"where": where, **_callable(part, target)}
     plugin = built.registry.plugin_of(target)
     return {
-        "where": part.where,
+        "where": where,
         "component": built.registry.current_id(target),
         "kind": part.kind,
         "distribution": plugin.distribution,
@@ -71,8 +71,8 @@ def _callable(part: Part, target: Callable[..., object]) -> dict[str, Any]:
 def settings_only(built: Built) -> list[str]:
     """Where the settings hold what no record can give back: callables, components of the file, other objects."""
     return [
-        part.where
-        for part in _parts(built)
+        where
+        for where, part in _parts(built)
         if not isinstance(part.ref.target, str)
         or part.ref.target.partition(".")[0] == LOCAL
         or not all(_is_plain(value) for name, value in part.resolved.items() if not _is_path(part, name, value))
@@ -96,15 +96,17 @@ def _is_plain(value: object) -> bool:
     return value is None or type(value) in (bool, int, float, str)
 
 
-def _parts(built: Built) -> Iterator[Part]:
-    """The parts of an experiment, and those that its targets bring."""
-    yield from built.parts.values()
-    known = {id(part) for part in built.parts.values()}
-    yield from (p for parts in built.metric_parts.values() for p in parts if id(p) not in known)
+def _parts(built: Built) -> Iterator[tuple[str, Part]]:
+    """The parts of an experiment, and the metrics that its targets bring, by where they stand."""
+    yield from built.parts.items()
+    for task, parts in built.metric_parts.items():
+        named = ((f"metrics[{task!r}][{number}]", part) for number, part in enumerate(parts))
+        yield from ((where, part) for where, part in named if where not in built.parts)
 
 
 def _ids(built: Built) -> Iterator[str]:
-    return (built.registry.current_id(p.ref.target) for p in _parts(built) if isinstance(p.ref.target, str))
+    targets = (part.ref.target for _, part in _parts(built))
+    return (built.registry.current_id(target) for target in targets if isinstance(target, str))
 
 
 def _package_sha256(registry: Registry, plugin: str) -> str | None:

@@ -30,7 +30,13 @@ def found_again(text: str, folder: Path) -> Path:
     path = Path(*(user if part == _USER and user else part for part in PurePosixPath(text).parts))
     if path.parts[:1] == ("~",) and home is not None:
         return home.joinpath(*path.parts[1:])
-    return folder / path
+    return Path(os.path.normpath(folder / path))
+
+
+def nameless(text: str) -> str:
+    """A text in which ``~`` stands for the home folder."""
+    home = _home()
+    return text if home is None or home == Path(home.anchor) else text.replace(str(home), "~")
 
 
 def _home() -> Path | None:
@@ -47,4 +53,4 @@ def _user() -> str:
         return ""
 
 
-__all__ = ["found_again", "portable"]
+__all__ = ["found_again", "nameless", "portable"]
