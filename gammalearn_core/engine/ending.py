@@ -21,8 +21,13 @@ _log = logging.getLogger(__name__)
 
 
 def write_results(running: RunningExperiment, loop: Loop, best_epoch: int) -> list[dict[str, Any]]:
-    """Test, write everything, and say what was written: path, size and checksum of each file."""
+    """Test, write everything, and say what was written: path, size and checksum of each file.
+
+    All processes test; the first one writes.
+    """
     predictions = _test(running, loop, best_epoch)
+    if not running.world.first:
+        return []
     folder = running.folder
     written: list[Path] = []
     if predictions is not None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
 from pathlib import Path
@@ -135,24 +138,53 @@ class RunFolder:
         SettingsError
             Another process is making this run.
         """
-        stream = (self.path / ".lock").open("w")
+        stream = (self.path / ".lock").open("a+")
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            stream.seek(0)
+            other = stream.read().strip()
             stream.close()
-            what = "another process is making this run"
+            what = f"another process{f' ({other})' if other else ''} is making this run"
             raise SettingsError([Problem(str(self.path), what, "wait for it, or start another with --fresh")]) from None
         except OSError:
             # Some network file systems cannot lock; a run is then the user's to keep apart.
             stream.close()
             return
         self._lock = stream
+        # The lock ends with the process that has it, whatever the file says.
+        with suppress(OSError):
+            stream.truncate(0)
+            stream.write(f"{os.getpid()}\n")
+            stream.flush()
 
     def unlock(self) -> None:
         """Let other processes in."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+@contextmanager
+def choosing(logdir: Path, name: str, sha256: str) -> Iterator[None]:
+    """Let one process at a time look for the run of these settings and lock it, so that two do not start it twice.
+
+    Raises
+    ------
+    SettingsError
+        Nothing can be written there.
+    """
+    parent = logdir / name
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        stream = (parent / f".{sha256[:8]}.lock").open("w")
+    except OSError as error:
+        what = f"no run folder can be made in {parent}: {error.strerror}"
+        raise SettingsError([Problem("--logdir", what)]) from error
+    with stream:
+        with suppress(OSError):
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def new_run_folder(logdir: Path, name: str, sha256: str) -> RunFolder:
@@ -163,12 +195,10 @@ def new_run_folder(logdir: Path, name: str, sha256: str) -> RunFolder:
     SettingsError
         Nothing can be written there.
     """
-    parent = logdir / name
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        return _new_folder(parent, sha256)
+        return _new_folder(logdir / name, sha256)
     except OSError as error:
-        what = f"no run folder can be made in {parent}: {error.strerror}"
+        what = f"no run folder can be made in {logdir / name}: {error.strerror}"
         raise SettingsError([Problem("--logdir", what)]) from error
 
 
@@ -177,7 +207,7 @@ def _new_folder(parent: Path, sha256: str) -> RunFolder:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         path = parent / f"{stamp}{f'.{attempt}' if attempt else ''}-{sha256[:8]}"
         try:
-            path.mkdir()
+            path.mkdir(parents=True)
         except FileExistsError:
             continue
         return RunFolder(path)
@@ -222,4 +252,4 @@ def _finite(value: Any) -> Any:
     return value
 
 
-__all__ = ["RunFolder", "latest_run", "new_run_folder", "write_text"]
+__all__ = ["RunFolder", "choosing", "latest_run", "new_run_folder", "write_text"]

@@ -7,7 +7,6 @@ import math
 import time
 from typing import Any
 
-import torch
 from ignite.engine import Engine
 from ignite.engine import Events
 
@@ -26,8 +25,8 @@ from gammalearn_core.engine.state import state_of
 from gammalearn_core.engine.steps import evaluate_step
 from gammalearn_core.engine.steps import read_all
 from gammalearn_core.engine.steps import steps_per_epoch
-from gammalearn_core.engine.steps import train_step
 from gammalearn_core.engine.steps import training_batches
+from gammalearn_core.engine.training import train_step
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.errors import StoppedError
@@ -52,19 +51,21 @@ class Loop:
         self.shown = shown
         self.progress = Progress()
         self.epoch_length = steps_per_epoch(running)
-        self._epoch_start = time.monotonic()
+        self._epoch_start = self._saved = time.monotonic()
         self._make_engines()
 
     def restore(self) -> bool:
-        """Go on from the last checkpoint, if there is one."""
-        path = self.running.folder.checkpoints / checkpoint.LAST
-        if not path.is_file():
-            self.running.folder.keep_history(0)
+        """Go on from the newest checkpoint that is whole, if there is one."""
+        running = self.running
+        state = running.world.first_does(lambda: checkpoint.load_newest(running.folder.checkpoints))
+        if state is None:
+            running.folder.keep_history(0)
             return False
-        self.progress = restore(self.running, checkpoint.load(path, self.running.device), self.epoch_length)
-        epochs = self.running.trainer.state.iteration // self.epoch_length
-        self.running.folder.keep_history(epochs)
-        _log.info("going on after epoch %d of %d", epochs, self.running.settings.epochs)
+        self.progress = restore(running, state, self.epoch_length)
+        running.folder.keep_history(self.progress.epochs)
+        done = running.trainer.state.iteration - self.progress.epochs * self.epoch_length
+        within = f" and {done} of {self.epoch_length} steps" if done else ""
+        _log.info("going on after %d of %d epochs%s", self.progress.epochs, running.settings.epochs, within)
         return True
 
     def train(self) -> None:
@@ -73,25 +74,34 @@ class Loop:
         Raises
         ------
         StoppedError
-            A signal asked for it; the last checkpoint is written.
+            A signal or the end of the time asked for it; the last checkpoint is written.
         """
         trainer = self.running.trainer
-        if not self.progress.complete:
-            data = _Epochs(self.running)
-            trainer.run(data, max_epochs=self.running.settings.epochs, epoch_length=self.epoch_length)
+        self._saved = time.monotonic()
+        try:
+            if trainer.state.iteration == (self.progress.epochs + 1) * self.epoch_length:
+                # Stopped between the last step of an epoch and its end.
+                trainer.fire_event(Events.EPOCH_COMPLETED)
+            if not self.progress.complete:
+                data = _Epochs(self.running)
+                trainer.run(data, max_epochs=self.running.settings.epochs, epoch_length=self.epoch_length)
+            if self.running.stop.agreed:
+                raise stopped(self.running)
+        except StoppedError:
             self.shown.close()
-            # Stopped between the last step of an epoch and its end: that epoch is done again, with its validation.
-            if trainer.state.iteration % self.epoch_length:
-                self._save(checkpoint.LAST)
-        if self.running.stop.signal:
-            raise stopped(self.running)
+            if not self.progress.complete:
+                self._save_last()
+            raise
+        self.shown.close()
 
     def evaluate(self, engine: Engine, split: str) -> dict[str, float]:
         """Metrics of a split."""
         rows = self.running.splits[split]
-        chosen = batches(rows, self.running.settings.batch_size)
+        world = self.running.world
+        world.copy_from_first(self.running.predicting.buffers())
+        chosen = [b[world.rank :: world.size] for b in batches(rows, self.running.settings.batch_size)]
         engine.run(read_all(self.running, chosen), max_epochs=1, epoch_length=len(chosen))
-        if self.running.stop.signal:
+        if self.running.stop.agreed:
             raise stopped(self.running)
         return dict(engine.state.metrics)
 
@@ -100,7 +110,7 @@ class Loop:
         engine = Engine(lambda _, batch: evaluate_step(self.running, batch))
         engine.logger = _SILENT
         Measuring(self.running).attach(engine)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self._maybe_stop)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._stop_evaluation)
         return engine
 
     def _make_engines(self) -> None:
@@ -118,7 +128,7 @@ class Loop:
         self.shown.attach(trainer)
         self._attach_handlers()
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._end_epoch)
-        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._maybe_stop)
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._end_step)
         for engine in running.engines.values():
             # ignite drops an exception that no handler raises again; whatever a user's handler does, this one does.
             engine.add_event_handler(Events.EXCEPTION_RAISED, _raise)
@@ -169,11 +179,12 @@ class Loop:
         epoch = engine.state.epoch
         self._advance_schedule(engine, "epoch")
         self._advance_schedule(engine, "metric")
+        self.progress.epochs = epoch
         self.progress.complete = bool(engine.should_terminate) or epoch == self.running.settings.epochs
         # Before the checkpoint: lines that are beyond it are dropped when a run goes on.
         self.running.folder.append_metrics(self._line(epoch, engine.state.iteration))
         self._keep_if_best(epoch)
-        self._save(checkpoint.LAST)
+        self._save_last()
         self.shown.epoch(epoch, self.running.latest)
 
     def _keep_if_best(self, epoch: int) -> None:
@@ -193,12 +204,26 @@ class Loop:
             **self.running.latest,
         }
 
-    def _save(self, name: str) -> bool:
+    def _save(self, name: str, *, keep_as: str | None = None) -> bool:
+        if not self.running.world.first:
+            return True
         state = state_of(self.running, self.progress, self.epoch_length)
-        return checkpoint.save(self.running.folder.checkpoints / name, state)
+        folder = self.running.folder.checkpoints
+        return checkpoint.save(folder / name, state, keep_as=folder / keep_as if keep_as else None)
 
-    def _maybe_stop(self, engine: Engine) -> None:
-        if self.running.stop.signal:
+    def _save_last(self) -> None:
+        self._save(checkpoint.LAST, keep_as=checkpoint.PREVIOUS)
+        self._saved = time.monotonic()
+
+    def _end_step(self, engine: Engine) -> None:
+        """After everything else that a step brings, so that a checkpoint holds it."""
+        if self.running.stop.agreed:
+            engine.terminate(skip_completed=True)
+        elif time.monotonic() - self._saved > self.running.settings.checkpoint_minutes * 60:
+            self._save_last()
+
+    def _stop_evaluation(self, engine: Engine) -> None:
+        if self.running.stop.ask(self.running.world):
             engine.terminate(skip_completed=True)
 
 
@@ -214,28 +239,11 @@ class _Epochs:
 
 def stopped(running: RunningExperiment) -> StoppedError:
     """The error that ends a run which was asked to stop."""
-    return StoppedError(f"stopped by {running.stop.signal}; the same command goes on with {running.folder.path}")
+    return StoppedError(f"stopped by {running.stop.agreed}; the same command goes on with {running.folder.path}")
 
 
 def _raise(engine: Engine, error: BaseException) -> None:
     raise error
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of a setting.
-
-    Raises
-    ------
-    SettingsError
-        There is no such device.
-    """
-    try:
-        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        what = f"cannot use {name!r}: {str(error).splitlines()[0]}"
-        raise SettingsError([Problem("device", what, "auto, cpu, cuda or cuda:N")]) from error
-    return device
-
-
-__all__ = ["Loop", "choose_device", "stopped"]
+__all__ = ["Loop", "stopped"]

@@ -12,6 +12,7 @@ from ignite.engine import Engine
 from ignite.engine import Events
 from ignite.exceptions import NotComputableError
 
+from gammalearn_core.engine.distributed import alone
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.engine.steps import balanced
 
@@ -53,12 +54,11 @@ class Measuring:
         for task, (values, weights) in output["losses"].items():
             self._sums[task][0] += float((values.double() * weights.double()).sum())
             self._sums[task][1] += float(weights.double().sum())
-        batch = output["batch"]
         for task, metrics in self._running.built.metrics.items():
-            has = self._running.truth.known(task, batch.events["row"])
+            has = self._running.truth.known(task, output["rows"])
             if has.any():
                 for _, metric in metrics:
-                    metric.update((output["outputs"][task][has], batch.truth[task][has]))
+                    metric.update((output["outputs"][task][has], output["truth"][task][has]))
 
     def _finish(self, engine: Engine) -> None:
         engine.state.metrics = mean_losses(self._running, self._sums)
@@ -85,7 +85,8 @@ def mean_losses(running: RunningExperiment, sums: Mapping[str, Sequence[float]])
 def _computed(id: str, metric: Any) -> dict[str, float]:
     short = id.rpartition(".")[2]
     try:
-        result = metric.compute()
+        with alone():
+            result = metric.compute()
     except NotComputableError:
         return {short: math.nan}
     return {str(k): float(v) for k, v in result.items()} if isinstance(result, Mapping) else {short: float(result)}

@@ -25,9 +25,12 @@ from gammalearn_core.data.table import EventTable
 from gammalearn_core.data.truth import Truth
 from gammalearn_core.data.truth import check_classes
 from gammalearn_core.data.weights import event_weights
+from gammalearn_core.engine.averaging import make_average
 from gammalearn_core.engine.build import Built
+from gammalearn_core.engine.device import choose_device
+from gammalearn_core.engine.device import compile_network
+from gammalearn_core.engine.distributed import World
 from gammalearn_core.engine.folder import RunFolder
-from gammalearn_core.engine.loop import choose_device
 from gammalearn_core.engine.loop import stopped
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.engine.schedule import make_schedule
@@ -129,7 +132,7 @@ def check_tasks(truth: Truth, built: Built, splits: Mapping[str, NDArray[np.int6
                 _log.warning("the training split has no %s, a class of task %r", label, name)
 
 
-def prepare(built: Built, folder: RunFolder, stop: StopRequest) -> RunningExperiment:
+def prepare(built: Built, folder: RunFolder, stop: StopRequest, world: World) -> RunningExperiment:
     """Everything that training needs; no weight has been changed yet.
 
     Raises
@@ -140,7 +143,7 @@ def prepare(built: Built, folder: RunFolder, stop: StopRequest) -> RunningExperi
         The device, the optimizer or the schedule cannot be made.
     """
     settings = built.experiment
-    device = choose_device(settings.device)
+    device = choose_device(settings.device, world)
     selected, splits = select(built)
     weights = event_weights(selected.events, splits.values(), built.weights) if built.weights else None
     truth = Truth(selected.events, built.tasks, weights=weights)
@@ -152,6 +155,9 @@ def prepare(built: Built, folder: RunFolder, stop: StopRequest) -> RunningExperi
     ]
     if not parameters:
         raise SettingsError([Problem("network", f"{built.parts['network'].ref.label} has no parameter to train")])
+    average = make_average(network, settings.ema)
+    if settings.compile:
+        compile_network(network, device)
     optimizer = built.parts["optimizer"].make(parameters)
     running = RunningExperiment(
         settings=settings,
@@ -166,6 +172,9 @@ def prepare(built: Built, folder: RunFolder, stop: StopRequest) -> RunningExperi
         order=_order(selected, splits["train"], settings),
         device=device,
         stop=stop,
+        world=world,
+        parallel=world.parallel(network, device),
+        average=average,
     )
     if "schedule" in built.parts:
         part = built.parts["schedule"]
@@ -196,7 +205,7 @@ def _order(source: Selected, rows: NDArray[np.int64], settings: Experiment) -> O
 
 def _training_batches(running: RunningExperiment, earlier: list[tuple[Any, Any]]) -> Iterator[Batch]:
     for batch in read_all(running, batches(running.splits["train"], running.settings.batch_size)):
-        if running.stop.signal:
+        if running.stop.ask(running.world):
             raise stopped(running)
         yield apply(earlier, batch, running.device, seed=None)
 

@@ -94,4 +94,9 @@ def console() -> Console:
     return Console(file=sys.stderr)
 
 
-__all__ = ["INTERVAL", "TrainingProgress", "console"]
+def silent_console() -> Console:
+    """Where processes other than the first one talk to."""
+    return Console(quiet=True)
+
+
+__all__ = ["INTERVAL", "TrainingProgress", "console", "silent_console"]

@@ -3,45 +3,48 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from attrs import frozen
 
 from gammalearn_core.data.specs import InputSpec
 from gammalearn_core.data.specs import OutputSpec
 from gammalearn_core.engine import checkpoint
 from gammalearn_core.engine.build import Built
 from gammalearn_core.engine.build import build
+from gammalearn_core.engine.distributed import World
+from gammalearn_core.engine.distributed import joined
+from gammalearn_core.engine.distributed import lost_contact
+from gammalearn_core.engine.distributed import told_once
 from gammalearn_core.engine.ending import write_results
 from gammalearn_core.engine.folder import RunFolder
-from gammalearn_core.engine.folder import latest_run
-from gammalearn_core.engine.folder import new_run_folder
 from gammalearn_core.engine.folder import write_text
 from gammalearn_core.engine.loop import Loop
 from gammalearn_core.engine.messages import Held
 from gammalearn_core.engine.messages import held
 from gammalearn_core.engine.messages import messages
+from gammalearn_core.engine.opening import open_run
 from gammalearn_core.engine.prepare import describe_split
 from gammalearn_core.engine.prepare import fit_transforms
 from gammalearn_core.engine.prepare import prepare
 from gammalearn_core.engine.progress import TrainingProgress
 from gammalearn_core.engine.progress import console
+from gammalearn_core.engine.progress import silent_console
 from gammalearn_core.engine.provenance import describe_experiment
-from gammalearn_core.engine.provenance import describe_file
-from gammalearn_core.engine.provenance import describe_run
 from gammalearn_core.engine.provenance import now
 from gammalearn_core.engine.provenance import repository_patch
-from gammalearn_core.engine.provenance import settings_sha256
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.engine.signals import StopRequest
 from gammalearn_core.engine.state import check_loadable
 from gammalearn_core.engine.state import restore_weights
 from gammalearn_core.errors import EXIT_DONE
-from gammalearn_core.errors import DataError
 from gammalearn_core.errors import GammalearnError
 from gammalearn_core.errors import RunFailedError
 from gammalearn_core.errors import SettingsError
@@ -52,9 +55,6 @@ from gammalearn_core.settings.check import check
 from gammalearn_core.settings.load import SettingsFile
 
 _log = logging.getLogger(__name__)
-
-_SESSION = ("started", "finished", "status", "error", "code", "plugins", "environment")
-"""What ``run.json`` keeps of earlier sessions of a run."""
 
 
 def run(file: SettingsFile, registry: Registry, *, logdir: Path, fresh: bool = False) -> int:
@@ -72,58 +72,75 @@ def run(file: SettingsFile, registry: Registry, *, logdir: Path, fresh: bool = F
     Returns
     -------
     int
-        0. Errors are raised: `SettingsError`, `DataError`, `NonFiniteLossError`, `StoppedError`.
+        0. Errors are raised: `SettingsError`, `DataError`, `NonFiniteLossError`, `StoppedError`. Of several processes,
+        the first raises what all have in common.
     """
+    since = time.monotonic()
     torch.use_deterministic_algorithms(True, warn_only=True)
     if file.experiment.threads:
         torch.set_num_threads(file.experiment.threads)
-    with held() as early:
-        return _built_and_run(file, registry, early, logdir=logdir, fresh=fresh)
+    with joined() as world, told_once(world), held() as early:
+        built = world.together(lambda: _build(file, registry))
+        try:
+            return _built_and_run(file, built, _Session(world, early, since), logdir=logdir, fresh=fresh)
+        finally:
+            built.source.close()
 
 
-def _built_and_run(file: SettingsFile, registry: Registry, early: Held, *, logdir: Path, fresh: bool) -> int:
-    folder_of_settings = file.path.resolve().parent
+@frozen
+class _Session:
+    """One process of a command."""
+
+    world: World
+    early: Held
+    since: float
+    """When it began, by `time.monotonic`."""
+
+
+def _build(file: SettingsFile, registry: Registry) -> Built:
+    base = file.path.resolve().parent
     try:
-        built = build(
-            file.experiment, registry, folder_of_settings, check(file.experiment, registry, folder_of_settings)
-        )
+        return build(file.experiment, registry, base, check(file.experiment, registry, base))
     except SettingsError as error:
         raise SettingsError(error.problems, str(file.path)) from error.__cause__
-    try:
-        description = describe_experiment(built)
-        sha256 = settings_sha256(description)
-        data = [describe_file(path, folder_of_settings) for path in built.files]
-        folder = None if fresh else latest_run(logdir, file.experiment.name, sha256)
-        if folder is not None and (folder.checkpoints / checkpoint.LAST).is_file():
-            _refuse_other_data(folder, data)
-        if folder is not None and folder.read_json(folder.run_json)["status"] == "finished":
-            print(f"{folder.path} has finished already; --fresh starts another run")
-            return EXIT_DONE
-        folder = folder or new_run_folder(logdir, file.experiment.name, sha256)
-        folder.lock()
+
+
+def _built_and_run(file: SettingsFile, built: Built, session: _Session, *, logdir: Path, fresh: bool) -> int:
+    description = describe_experiment(built)
+    opened: list[tuple[RunFolder, dict[str, Any]]] = []
+
+    def open_here() -> bool:
+        found = open_run(file, built, description, logdir=logdir, fresh=fresh)
+        opened.extend([found] if found else [])
+        return found is not None
+
+    if not session.world.first_does(open_here):
+        return EXIT_DONE
+    with _folder(opened) as (folder, record):
         try:
-            _run(file, built, folder, description, describe_run(file, built, folder.id, sha256, data), early)
+            _run(file, built, folder, description, record, session)
         except SettingsError as error:
             raise SettingsError(error.problems, error.file or str(file.path)) from error.__cause__
-        finally:
-            folder.unlock()
-    finally:
-        built.source.close()
-    print(f"done: {folder.path}")
+    if session.world.first:
+        print(f"done: {folder.path}")
     return EXIT_DONE
 
 
-def _refuse_other_data(folder: RunFolder, data: list[dict[str, Any]]) -> None:
-    """Raise if the files are not those that the run began with."""
-    before = {f["path"]: f["sha256"] for f in folder.read_json(folder.run_json)["data"]}
-    now_there = {f["path"]: f["sha256"] for f in data}
-    changes = [f"{path} is new" for path in now_there if path not in before]
-    changes += [f"{path} is gone" for path in before if path not in now_there]
-    changes += [f"{path} has other content" for path in before if now_there.get(path, before[path]) != before[path]]
-    if changes:
-        raise DataError(
-            f"the data have changed since {folder.path} began: {'; '.join(changes)}. --fresh starts another run"
-        )
+@contextmanager
+def _folder(opened: list[tuple[RunFolder, dict[str, Any]]]) -> Iterator[tuple[RunFolder, dict[str, Any]]]:
+    """The run folder and its record; in the other processes a folder that is thrown away, so that anything can write.
+
+    What handlers of other processes write is lost, and nothing is written twice.
+    """
+    if not opened:
+        with TemporaryDirectory(prefix="gammalearn-", ignore_cleanup_errors=True) as path:
+            yield RunFolder(Path(path)), {"data": []}
+        return
+    folder, record = opened[0]
+    try:
+        yield folder, record
+    finally:
+        folder.unlock()
 
 
 def _warn_of_copies(data: list[dict[str, Any]]) -> None:
@@ -141,19 +158,22 @@ def _run(
     folder: RunFolder,
     description: dict[str, Any],
     record: dict[str, Any],
-    early: Held,
+    session: _Session,
 ) -> None:
-    shown = console()
-    with messages(folder, shown), StopRequest() as stop, _status(folder, record):
+    world, settings = session.world, file.experiment
+    shown = console() if world.first else silent_console()
+    stop = StopRequest(settings.max_time, since=session.since)
+    with messages(folder, shown), stop, _status(folder, record, world):
+        session.early.tell()
         _log.info("run folder %s", folder.path)
-        early.tell()
         _warn_of_copies(record["data"])
-        running = prepare(built, folder, stop)
+        _warn_of_versions(record)
+        running = prepare(built, folder, stop, world)
         try:
             _write_settings(file, running, description)
             record |= describe_split(running)
             folder.write_json(folder.run_json, record)
-            loop = Loop(running, TrainingProgress(shown, file.experiment.epochs))
+            loop = Loop(running, TrainingProgress(shown, settings.epochs))
             try:
                 check_loadable(running)
                 if not loop.restore():
@@ -163,21 +183,22 @@ def _run(
                 loop.shown.close()
             record["weights_sha256"] = checkpoint.weights_sha256(running.network.state_dict())
             record["best_epoch"] = _load_best(running)
-            record["best_weights_sha256"] = checkpoint.weights_sha256(running.network.state_dict())
+            record["best_weights_sha256"] = checkpoint.weights_sha256(running.predicting.state_dict())
             folder.write_json(folder.run_json, record)
             record["outputs"] = write_results(running, loop, record["best_epoch"])
         finally:
             running.close()
 
 
+def _warn_of_versions(record: dict[str, Any]) -> None:
+    """Tell if a run goes on with other versions than those it began with."""
+    if record.get("earlier") and any(record["earlier"][-1][n] != record[n] for n in ("plugins", "environment")):
+        _log.warning("versions have changed since this run began; run.json keeps those of each session")
+
+
 @contextmanager
-def _status(folder: RunFolder, record: dict[str, Any]) -> Iterator[None]:
-    """``run.json`` is there before training and says at the end how it went, whatever happens."""
-    earlier = folder.read_json(folder.run_json)
-    if earlier:
-        record |= {"earlier": [*earlier.get("earlier", []), {n: earlier[n] for n in _SESSION}]}
-        if any(earlier[n] != record[n] for n in ("plugins", "environment")):
-            _log.warning("versions have changed since this run began; run.json keeps those of each session")
+def _status(folder: RunFolder, record: dict[str, Any], world: World) -> Iterator[None]:
+    """``run.json`` says at the end how it went, whatever happens."""
     try:
         folder.write_json(folder.run_json, record)
         yield
@@ -190,7 +211,7 @@ def _status(folder: RunFolder, record: dict[str, Any]) -> Iterator[None]:
         _log.debug("%s", traceback.format_exc())
         if isinstance(error, GammalearnError) or not isinstance(error, (Exception, SystemExit)):
             raise
-        raise RunFailedError(f"{_summary(error)}{place_of(error)}; the traceback is in {folder.log}") from error
+        raise RunFailedError(_unforeseen(error, folder, world)) from error
     finally:
         record["finished"] = now()
         try:
@@ -198,6 +219,15 @@ def _status(folder: RunFolder, record: dict[str, Any]) -> Iterator[None]:
         except OSError as error:
             what = f"{folder.run_json} cannot be written: {error.strerror}"
             raise RunFailedError(f"{what}. What was written before is whole; the same command goes on") from error
+
+
+def _unforeseen(error: BaseException, folder: RunFolder, world: World) -> str:
+    """What to say of an error that is not one of ours."""
+    if lost_contact(error, world):
+        return f"another process of this run has ended, and tells why if it could ({_summary(error)})"
+    if not world.first:
+        return f"{_summary(error)}\n{traceback.format_exc()}"
+    return f"{_summary(error)}{place_of(error)}; the traceback is in {folder.log}"
 
 
 def _write_settings(file: SettingsFile, running: RunningExperiment, description: dict[str, Any]) -> None:
@@ -220,9 +250,9 @@ def _write_settings(file: SettingsFile, running: RunningExperiment, description:
 def _load_best(running: RunningExperiment) -> int:
     """Take the weights of the best epoch, and give its number; 0 if there is none, and the last ones stay."""
     path = running.folder.checkpoints / checkpoint.BEST
-    if not path.is_file():
+    state = running.world.first_does(lambda: checkpoint.load(path) if path.is_file() else None)
+    if state is None:
         return 0
-    state = checkpoint.load(path, running.device)
     restore_weights(running, state)
     return int(state["best_epoch"])
 

@@ -12,11 +12,13 @@ from attrs import define
 from attrs import field
 from ignite.engine import Engine
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from gammalearn_core.data.order import Order
 from gammalearn_core.data.source import EventSource
 from gammalearn_core.data.truth import Truth
 from gammalearn_core.engine.build import Built
+from gammalearn_core.engine.distributed import World
 from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.engine.signals import StopRequest
 from gammalearn_core.settings.experiment import Experiment
@@ -48,6 +50,10 @@ class RunningExperiment:
     order : Order
         The order of the training split, epoch by epoch.
     device : torch.device
+    world : World
+        The processes that train together; only the first one's folder is the run folder.
+    average : torch.optim.swa_utils.AveragedModel or None
+        The moving average of the network, if the settings ask for it.
     latest : dict of str to dict of str to float
         Newest metrics by split.
     metric_names : list of str
@@ -66,6 +72,10 @@ class RunningExperiment:
     order: Order
     device: torch.device
     stop: StopRequest
+    world: World
+    parallel: nn.Module
+    """The network as training calls it."""
+    average: AveragedModel | None
     trainer: Engine = field(init=False)
     validator: Engine = field(init=False)
     tester: Engine = field(init=False)
@@ -78,6 +88,11 @@ class RunningExperiment:
     def engines(self) -> dict[str, Engine]:
         """The engines by name."""
         return {"trainer": self.trainer, "validator": self.validator, "tester": self.tester}
+
+    @property
+    def predicting(self) -> nn.Module:
+        """What validation, test and prediction are made with: the average, or the network itself."""
+        return self.network if self.average is None else self.average.module
 
     @cached_property
     def writer(self) -> SummaryWriter:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from attrs import define
 from attrs import field
+from torch.utils._pytree import tree_map_only
 
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.errors import DataError
@@ -21,6 +22,8 @@ from gammalearn_core.errors import SettingsError
 class Progress:
     """How far training has come."""
 
+    epochs: int = 0
+    """Epochs that are done, with their validation."""
     best_loss: float = math.inf
     best_epoch: int = 0
     complete: bool = False
@@ -35,6 +38,9 @@ def state_of(running: RunningExperiment, progress: Progress, epoch_length: int) 
         "schema": 1,
         "iteration": running.trainer.state.iteration,
         "epoch_length": epoch_length,
+        "epochs": progress.epochs,
+        "output": running.trainer.state.output,
+        "latest": {split: dict(values) for split, values in running.latest.items()},
         "samples": {name: len(rows) for name, rows in running.splits.items()},
         "best_loss": progress.best_loss,
         "best_epoch": progress.best_epoch,
@@ -58,12 +64,14 @@ def restore(running: RunningExperiment, state: Mapping[str, Any], epoch_length: 
             f"the data have changed since the run began: it had {state['samples']} samples, now there are {samples};"
             " start another run with --fresh"
         )
-    for name, part in _stateful(running).items():
-        part.load_state_dict(state[f"part:{name}"])
+    _load_parts(running, state, _stateful(running))
+    running.latest.update(state["latest"])
     running.trainer.load_state_dict(
         {"iteration": state["iteration"], "epoch_length": epoch_length, "max_epochs": running.settings.epochs}
     )
+    running.trainer.state.output = state["output"]
     return Progress(
+        epochs=state["epochs"],
         best_loss=state["best_loss"],
         best_epoch=state["best_epoch"],
         complete=state["complete"],
@@ -73,9 +81,18 @@ def restore(running: RunningExperiment, state: Mapping[str, Any], epoch_length: 
 
 def restore_weights(running: RunningExperiment, state: Mapping[str, Any]) -> None:
     """Take back what prediction needs: all but the optimizer, the schedule and what handlers have counted."""
-    for name, part in _stateful(running).items():
-        if name not in ("optimizer", "schedule") and not name.startswith("handler"):
-            part.load_state_dict(state[f"part:{name}"])
+    parts = _stateful(running).items()
+    kept = {n: p for n, p in parts if n not in ("optimizer", "schedule") and not n.startswith("handler")}
+    _load_parts(running, state, kept)
+
+
+def _load_parts(running: RunningExperiment, state: Mapping[str, Any], parts: Mapping[str, Any]) -> None:
+    """Checkpoints are read to the CPU; torch's own parts move what they are given, transforms need not."""
+    for name, part in parts.items():
+        own = state[f"part:{name}"]
+        if name.startswith("transform"):
+            own = tree_map_only(torch.Tensor, lambda t: t.to(running.device), own)
+        part.load_state_dict(own)
 
 
 def check_loadable(running: RunningExperiment) -> None:
@@ -102,7 +119,7 @@ def check_loadable(running: RunningExperiment) -> None:
 
 def _stateful(running: RunningExperiment) -> dict[str, Any]:
     parts: dict[str, Any] = {"network": running.network, "optimizer": running.optimizer}
-    optional = {"schedule": running.schedule, "balance": running.built.balance}
+    optional = {"average": running.average, "schedule": running.schedule, "balance": running.built.balance}
     optional |= {f"transform{i}": t for i, (_, t) in enumerate(running.built.transforms)}
     optional |= {f"loss:{n}": loss for n, loss in running.built.losses.items()}
     optional |= {f"handler{i}": h for i, h in enumerate(running.handlers)}

@@ -1,8 +1,7 @@
-"""One step: read, transform, predict, compare."""
+"""Parts of a step: read, transform, predict, compare."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -14,6 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch import nn
+from torch.amp import autocast
 
 from gammalearn_core.data.batch import Batch
 from gammalearn_core.data.order import derived_seed
@@ -22,21 +23,21 @@ from gammalearn_core.engine.components import Part
 from gammalearn_core.engine.contracts import checked_batch
 from gammalearn_core.engine.contracts import checked_losses
 from gammalearn_core.engine.contracts import checked_outputs
+from gammalearn_core.engine.gathering import Evaluated
+from gammalearn_core.engine.gathering import gathered
 from gammalearn_core.engine.running import RunningExperiment
-from gammalearn_core.errors import NonFiniteLossError
-
-_log = logging.getLogger(__name__)
 
 Outputs = dict[str, Tensor]
 
 
 def training_batches(running: RunningExperiment) -> Iterator[Batch]:
-    """Batches of one epoch, from the one that is next.
+    """Batches of one epoch, from the one that is next: this process's share of each.
 
     Which epoch and where in it follow from the trainer's iteration, so that a run can go on anywhere.
     """
     epoch, start = divmod(running.trainer.state.iteration, steps_per_epoch(running))
-    return read_all(running, running.order.steps(epoch, start))
+    world = running.world
+    return read_all(running, running.order.steps(epoch, start, rank=world.rank, world=world.size))
 
 
 def read_all(running: RunningExperiment, parts: Iterable[NDArray[np.int64]]) -> Iterator[Batch]:
@@ -68,16 +69,18 @@ def apply(transforms: list[tuple[Part, Any]], batch: Batch, device: torch.device
     return batch
 
 
-def forward(running: RunningExperiment, batch: Batch) -> Outputs:
-    """What the network predicts, by task: ``(n, size)``."""
-    if running.built.stereo:
-        outputs = running.network(replace(batch, truth={}, weight={}))
-    else:
-        images = batch.mono
-        taken = running.built.parts["network"].fact("takes")
-        outputs = running.network(images.pixels, **{name: _column(running, batch, name) for name in taken})
+def forward(running: RunningExperiment, batch: Batch, network: nn.Module) -> Outputs:
+    """What a network predicts, by task: ``(n, size)``, in single precision."""
+    with autocast(running.device.type, torch.bfloat16, enabled=running.settings.precision == "bf16"):
+        if running.built.stereo:
+            outputs = network(replace(batch, truth={}, weight={}))
+        else:
+            images = batch.mono
+            taken = running.built.parts["network"].fact("takes")
+            outputs = network(images.pixels, **{name: _column(running, batch, name) for name in taken})
     label = f"network {running.built.parts['network'].ref.label}"
-    return checked_outputs(outputs, wanted=running.built.outputs, n=len(batch), label=label)
+    checked = checked_outputs(outputs, wanted=running.built.outputs, n=len(batch), label=label)
+    return {name: value.float() for name, value in checked.items()}
 
 
 def _column(running: RunningExperiment, batch: Batch, name: str) -> Tensor:
@@ -111,46 +114,16 @@ def balanced(running: RunningExperiment, losses: Mapping[str, Tensor]) -> Tensor
     return torch.stack(list(losses.values())).sum()
 
 
-def train_step(running: RunningExperiment, batch: Batch) -> dict[str, Any]:
-    """Update the weights once. All randomness is a function of the seed and the step.
-
-    Raises
-    ------
-    NonFiniteLossError
-        The loss is NaN or infinite; the weights are untouched.
-    """
-    step = running.trainer.state.iteration
-    seed = derived_seed(running.settings.seed, "step", step)
-    torch.manual_seed(seed)
-    running.network.train()
-    running.optimizer.zero_grad(set_to_none=True)
-    batch = apply(running.built.transforms, batch, running.device, seed=seed)
-    outputs = forward(running, batch)
-    samples = sample_losses(running, outputs, batch)
-    losses = {name: (v * w).sum() / w.sum() for name, (v, w) in samples.items() if len(v)}
-    total = balanced(running, losses) if losses else torch.zeros((), device=running.device)
-    # A task that no sample of the batch has truth for takes no part, but its parameters have a gradient.
-    total = total + sum(outputs[name].sum() * 0 for name in samples if name not in losses)
-    if not torch.isfinite(total):
-        raise NonFiniteLossError(_non_finite(running, losses, batch, step))
-    total.backward()  # type: ignore[no-untyped-call]
-    running.optimizer.step()
-    return {
-        "losses": {"loss": float(total.detach())} | {n: float(v.detach()) for n, v in losses.items()},
-        "sums": {n: (float((v * w).detach().sum()), float(w.sum())) for n, (v, w) in samples.items()},
-        "n": len(batch),
-    }
-
-
 def evaluate_step(running: RunningExperiment, batch: Batch) -> dict[str, Any]:
-    """Predictions and losses of samples, with the weights as they are."""
-    running.network.eval()
+    """Predictions and losses of samples, with the weights as they are; those of all processes, in their order."""
+    network = running.predicting
+    network.eval()
     with torch.no_grad():
         transformed = apply(running.built.transforms, batch, running.device, seed=None)
-        outputs = forward(running, transformed)
+        outputs = forward(running, transformed, network)
         losses = sample_losses(running, outputs, transformed)
     decoded = {name: _decode_loss(running, name, value) for name, value in outputs.items()}
-    return {"outputs": decoded, "losses": losses, "batch": transformed}
+    return gathered(running.world, Evaluated(decoded, losses, transformed)) | {"batch": transformed}
 
 
 def _decode_loss(running: RunningExperiment, name: str, prediction: Tensor) -> Tensor:
@@ -159,29 +132,13 @@ def _decode_loss(running: RunningExperiment, name: str, prediction: Tensor) -> T
     return prediction if decode is None else decode(prediction)
 
 
-def _non_finite(running: RunningExperiment, losses: Mapping[str, Tensor], batch: Batch, step: int) -> str:
-    bad = [name for name, value in losses.items() if not torch.isfinite(value)]
-    rows = batch.events["row"].cpu().numpy()
-    table = running.source.events
-    names = [n for n in ("file", "obs_id", "event_id", "tel_id") if n in table]
-    events = [{n: int(table[n][r]) for n in names} for r in rows]
-    path = running.folder.path / "non_finite.json"
-    running.folder.write_json(
-        path, {"step": step, "losses": {n: float(v.detach()) for n, v in losses.items()}, "events": events}
-    )
-    return (
-        f"the loss of {', '.join(bad) or 'the balance'} is not finite at step {step}; the optimizer has not used it."
-        f" The batch's events are listed in {path.name}. A lower learning rate often helps"
-    )
-
-
 __all__ = [
     "apply",
+    "balanced",
     "evaluate_step",
     "forward",
     "read_all",
     "sample_losses",
     "steps_per_epoch",
-    "train_step",
     "training_batches",
 ]

@@ -47,7 +47,7 @@ class Collecting:
 
     def _collect(self, engine: Engine) -> None:
         output: Any = engine.state.output
-        self._rows.append(output["batch"].events["row"].cpu().numpy())
+        self._rows.append(output["rows"].cpu().numpy())
         for task, value in output["outputs"].items():
             self._outputs.setdefault(task, []).append(value.detach().double().cpu().numpy())
 

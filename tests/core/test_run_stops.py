@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from runs import read
 from runs import record
 from runs import run
@@ -125,14 +126,39 @@ def test_a_run_that_another_process_makes_is_refused(tmp_path: Path, capsys: pyt
     assert "another process is making this run" in capsys.readouterr().err
 
 
-def test_a_damaged_checkpoint_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = stopping(tmp_path, 2, signal.SIGINT)
-    (tmp_path / "stop").touch()
-    assert run(settings) == 75
-    last = run_folders(settings)[0] / "checkpoints" / "last.pt"
-    os.truncate(last, 1000)
-    assert run(settings) == 4
-    assert "last.pt cannot be read" in capsys.readouterr().err
+@pytest.mark.parametrize("damage", ["truncated", "a flipped bit", "a stranger's pickle"])
+def test_a_damaged_newest_checkpoint_costs_nothing_but_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    stopped, whole = (stopping(tmp_path / name, 5, signal.SIGINT) for name in "ab")
+    (tmp_path / "a" / "stop").touch()
+    assert run(stopped) == 75
+    last = run_folders(stopped)[0] / "checkpoints" / "last.pt"
+    if damage == "truncated":
+        os.truncate(last, 1000)
+    elif damage == "a flipped bit":
+        content = bytearray(last.read_bytes())
+        content[len(content) // 2] ^= 1
+        last.write_bytes(content)
+    else:
+        torch.save({"part:network": Stranger(tmp_path / "executed")}, last)
+    assert run(stopped) == 0
+    assert "checkpoint last.pt is damaged and left aside" in capsys.readouterr().err
+    assert not (tmp_path / "executed").exists()
+    assert run(whole) == 0
+    assert record(stopped)["weights_sha256"] == record(whole)["weights_sha256"]
+
+
+class Stranger:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.path,))
 
 
 def test_changed_data_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
