@@ -25,10 +25,10 @@ from gammalearn_core.data.truth import check_columns
 from gammalearn_core.data.weights import Weight
 from gammalearn_core.engine.components import Part
 from gammalearn_core.engine.components import import_parts
+from gammalearn_core.engine.fitting import load_into
 from gammalearn_core.engine.needed_columns import missing_columns
 from gammalearn_core.engine.start import StartWeights
 from gammalearn_core.engine.start import first_weights
-from gammalearn_core.engine.start import load_into
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError

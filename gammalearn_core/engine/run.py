@@ -80,7 +80,7 @@ def run(file: SettingsFile, registry: Registry, *, logdir: Path, fresh: bool = F
     if file.experiment.threads:
         torch.set_num_threads(file.experiment.threads)
     with joined() as world, told_once(world), held() as early:
-        built = world.together(lambda: _build(file, registry))
+        built = world.together(lambda: _build(file, registry, logdir))
         try:
             return _built_and_run(file, built, _Session(world, early, since), logdir=logdir, fresh=fresh)
         finally:
@@ -97,10 +97,11 @@ class _Session:
     """When it began, by `time.monotonic`."""
 
 
-def _build(file: SettingsFile, registry: Registry) -> Built:
-    base = file.path.resolve().parent
+def _build(file: SettingsFile, registry: Registry, logdir: Path) -> Built:
+    base, experiment = file.path.resolve().parent, file.experiment
+    static = check(experiment, registry, base)
     try:
-        return build(file.experiment, registry, base, check(file.experiment, registry, base))
+        return build(experiment, registry, base, static, runs=logdir / experiment.name)
     except SettingsError as error:
         raise SettingsError(error.problems, str(file.path)) from error.__cause__
 
@@ -171,9 +172,11 @@ def _run(
         running = prepare(built, folder, stop, world)
         try:
             _write_settings(file, running, description)
+            if built.start is not None:
+                built.start.keep(folder)
             record |= describe_split(running)
             folder.write_json(folder.run_json, record)
-            loop = Loop(running, TrainingProgress(shown, settings.epochs))
+            loop = Loop(running, TrainingProgress(shown, settings.epochs, running.device))
             try:
                 check_loadable(running)
                 if not loop.restore():

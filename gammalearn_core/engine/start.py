@@ -1,10 +1,9 @@
-"""First weights of a network from another run: read, compared with the network, and kept with the new run."""
+"""First weights of a network from another run: read, and kept with the new run."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 from attrs import field
 from attrs import frozen
 from torch import Tensor
-from torch import nn
 
 from gammalearn_core.engine import checkpoint
 from gammalearn_core.engine.folder import RunFolder
@@ -21,6 +19,7 @@ from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.plugin.names import suggest
+from gammalearn_core.settings.start import StartOf
 from gammalearn_core.settings.start import WeightsOf
 from gammalearn_core.settings.start import check_start
 
@@ -28,8 +27,6 @@ _log = logging.getLogger(__name__)
 
 START = "start.pt"
 WHERE = "start_from"
-_SHOWN = 6
-"""Names of weights that a message tells at most."""
 
 
 @frozen(kw_only=True)
@@ -47,6 +44,10 @@ class StartWeights:
     @weights_sha256.default
     def _checksum(self) -> str:
         return checkpoint.weights_sha256(self.state)
+
+    def takes(self, name: str) -> bool:
+        """Whether a weight of this name is among those that are wanted."""
+        return _is_in(name, self.only)
 
     def describe(self) -> dict[str, Any]:
         """What ``experiment.json`` and ``run.json`` say of them."""
@@ -84,6 +85,8 @@ def first_weights(start: WeightsOf, folder: Path, *, runs: Path | None = None) -
         There is no such run, it has no weights yet or they are damaged, or ``only`` names none of them.
     """
     run = RunFolder(start.folder(folder))
+    if isinstance(start, StartOf):
+        return _start_of(run)
     if not run.path.exists() and runs is not None:
         wanted = (run.path.resolve().name, start.only, start.which)
         for heir in _heirs(runs):
@@ -124,19 +127,14 @@ def kept(folder: RunFolder) -> StartWeights | None:
         raise DataError(f"{path} does not hold the first weights of a run") from error
 
 
-def load_into(network: nn.Module, weights: StartWeights) -> None:
-    """Let a network begin with these weights; others stay as they are.
-
-    Raises
-    ------
-    SettingsError
-        The network has other names or shapes. It is as it was.
-    """
-    here = {name: tensor for name, tensor in network.state_dict().items() if _is_in(name, weights.only)}
-    problems = [*_names(here, weights), *_shapes(here, weights)]
-    if problems:
-        raise SettingsError(problems)
-    network.load_state_dict(dict(weights.state), strict=False)
+def _start_of(run: RunFolder) -> StartWeights:
+    try:
+        weights = kept(run)
+    except DataError as error:
+        raise _damage(str(error)) from error
+    if weights is None:
+        raise _refusal(f"the run {run.path} has no copy of the weights that it began with", "it has no start.pt")
+    return weights
 
 
 def _heirs(runs: Path) -> Iterator[StartWeights]:
@@ -176,8 +174,8 @@ def _weights(path: Path) -> dict[str, Tensor]:
     """The weights that predictions are made with: the moving average, if the run has one."""
     try:
         state: Any = checkpoint.load(path)
-    except DataError as error:
-        cause = error.__cause__
+    except Exception as error:  # a stranger's file may raise anything
+        cause = error.__cause__ or error
         why = cause.strerror if isinstance(cause, OSError) else "it is damaged, or not made of numbers alone"
         raise _damage(f"the checkpoint {path} cannot be read: {why}", "nothing in it has been executed") from error
     average = state.get("part:average") if isinstance(state, dict) else None
@@ -201,51 +199,6 @@ def _unknown_parts(only: tuple[str, ...], state: Mapping[str, Tensor]) -> Iterat
             yield Problem(WHERE, f"the network of the run has no {module!r}", hint)
 
 
-def _names(here: Mapping[str, Tensor], weights: StartWeights) -> Iterator[Problem]:
-    """Weights that one of the two networks lacks."""
-    unknown = [name for name in weights.state if name not in here]
-    absent = [name for name in here if name not in weights.state]
-    if unknown:
-        what = f"the network here lacks what the run has: {_listed(unknown)}"
-        yield Problem(WHERE, what, _fitting_part(here, weights))
-    if absent:
-        what = f"the run lacks what the network here has: {_listed(absent)}"
-        yield Problem(WHERE, what, "" if unknown else _fitting_part(here, weights))
-
-
-def _shapes(here: Mapping[str, Tensor], weights: StartWeights) -> Iterator[Problem]:
-    other = [
-        f"{name} is {tuple(tensor.shape)} in the run, {tuple(here[name].shape)} here"
-        for name, tensor in weights.state.items()
-        if name in here and tensor.shape != here[name].shape
-    ]
-    if other:
-        what = f"weights have other shapes: {_listed(other, '; ')}"
-        yield Problem(WHERE, what, _fitting_part(here, weights))
-
-
-def _fitting_part(here: Mapping[str, Tensor], weights: StartWeights) -> str:
-    """A hint that names the modules which could be taken."""
-    ours, theirs = _by_module(here), _by_module(weights.state)
-    fitting = [module for module, shapes in theirs.items() if ours.get(module) == shapes]
-    return f"what fits is a part: weights_of(…, only={fitting!r})" if fitting else ""
-
-
-def _by_module(state: Mapping[str, Tensor]) -> dict[str, dict[str, tuple[int, ...]]]:
-    """Shapes of weights by the module that they are in."""
-    found: dict[str, dict[str, tuple[int, ...]]] = {}
-    for name, tensor in state.items():
-        found.setdefault(name.partition(".")[0], {})[name] = tuple(tensor.shape)
-    return found
-
-
-def _listed(texts: Iterable[str], separator: str = ", ") -> str:
-    """The first of many texts, and how many more there are."""
-    known = list(texts)
-    more = f"{separator}and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-    return separator.join(known[:_SHOWN]) + more
-
-
 def _refusal(what: str, hint: str = "") -> SettingsError:
     return SettingsError([Problem(WHERE, what, hint)])
 
@@ -254,4 +207,4 @@ def _damage(what: str, hint: str = "") -> SettingsError:
     return SettingsError([Problem(WHERE, what, hint, kind="data")])
 
 
-__all__ = ["START", "StartWeights", "first_weights", "kept", "load_into"]
+__all__ = ["START", "WHERE", "StartWeights", "first_weights", "kept"]

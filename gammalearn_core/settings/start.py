@@ -34,6 +34,11 @@ class WeightsOf:
             return base / self.run
 
 
+@frozen
+class StartOf(WeightsOf):
+    """The weights that a run has begun with itself, of which its folder keeps a copy: for doing it again."""
+
+
 def weights_of(
     run: str | Path, *, only: str | Sequence[str] = (), which: Literal["best", "last"] = "best"
 ) -> WeightsOf:
@@ -81,4 +86,4 @@ def check_start(start: WeightsOf | None, base: Path) -> Iterator[Problem]:
         yield Problem("start_from", f"{str(start.run)!r} is not a run folder", hint)
 
 
-__all__ = ["WeightsOf", "check_start", "weights_of"]
+__all__ = ["StartOf", "WeightsOf", "check_start", "weights_of"]

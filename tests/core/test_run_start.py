@@ -18,12 +18,29 @@ from torch import nn
 
 from gammalearn_core import SettingsError
 from gammalearn_core import weights_of
+from gammalearn_core.cli import main
 from gammalearn_core.engine import checkpoint
+from gammalearn_core.engine.fitting import load_into
 from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.engine.start import StartWeights
 from gammalearn_core.engine.start import first_weights
 from gammalearn_core.engine.start import kept
-from gammalearn_core.engine.start import load_into
+from gammalearn_core.settings.start import StartOf
+
+STOPPER = """
+import os, signal
+from pathlib import Path
+
+MARKER = Path(__file__).with_name("stop")
+
+
+def stop_once(experiment):
+    def stop(trainer):
+        if trainer.state.iteration == 2 and MARKER.exists():
+            MARKER.unlink()
+            os.kill(os.getpid(), signal.SIGTERM)
+    return stop
+"""
 
 
 class Net(nn.Module):
@@ -44,6 +61,13 @@ class Bomb:
 
     def __reduce__(self) -> tuple[Callable[..., None], tuple[str]]:
         return os.mkdir, (str(self.path),)
+
+
+class Nonsense:
+    """Cannot be read: what torch trusts is called with what it cannot take."""
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[int]]:
+        return torch._utils._rebuild_parameter, (1,)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +221,11 @@ def test_a_checkpoint_that_would_execute_something_is_refused(made: Callable[...
     assert (tmp_path / "executed").exists()
 
 
+def test_a_checkpoint_that_torch_stumbles_over_is_of_the_data(made: Callable[..., Path]) -> None:
+    run = made(best={"part:network": Nonsense()})
+    assert "best.pt cannot be read" in refusal(lambda: first_weights(weights_of(run), Path()), 4)
+
+
 def test_a_whole_network_begins_with_the_weights() -> None:
     network = Net(norm=True)
     load_into(network, weights(state(1, norm=True)))
@@ -256,6 +285,16 @@ def test_weights_that_a_run_keeps_are_the_same_again(tmp_path: Path) -> None:
     assert set(again.state) == set(taken.state)
 
 
+def test_a_run_is_done_again_with_the_weights_that_it_keeps(tmp_path: Path) -> None:
+    taken = weights(state(1), "encoder")
+    taken.keep(RunFolder(tmp_path))
+    assert first_weights(StartOf(tmp_path), Path()) == taken
+    (tmp_path / "checkpoints" / "start.pt").write_bytes(b"damaged")
+    assert "start.pt cannot be read" in refusal(lambda: first_weights(StartOf(tmp_path), Path()), 4)
+    (tmp_path / "checkpoints" / "start.pt").unlink()
+    assert "has no copy of the weights" in refusal(lambda: first_weights(StartOf(tmp_path), Path()))
+
+
 def test_weights_that_a_run_keeps_are_not_written_again(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     weights(state(1)).keep(folder)
@@ -276,3 +315,86 @@ def test_weights_of_a_run_that_was_deleted_are_those_that_a_later_run_has_kept(
     assert first_weights(weights_of(parent, only="head"), Path(), runs=tmp_path / "runs") == found
     text = refusal(lambda: first_weights(weights_of(parent), Path(), runs=tmp_path / "runs"))
     assert "there is no run folder" in text
+
+
+def begun(folder: Path, **settings: str) -> Path:
+    """Settings of a run that does not learn, so that it ends with the weights that it began with."""
+    return write_settings(folder, optimizer="ref('core.sgd', lr=1e-30)", epochs="1", **settings)
+
+
+def weights_at_the_end(run: Path) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = checkpoint.load(run / "checkpoints" / "last.pt")["part:network"]
+    return found
+
+
+def test_a_forked_run_begins_with_the_weights_and_keeps_them(
+    parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(parent.parent)
+    settings = begun(tmp_path)
+    assert run(settings, "--fork", parent.name) == 0
+    (folder,) = run_folders(settings)
+    before = first_weights(weights_of(parent), Path())
+    assert {n for n, t in weights_at_the_end(folder).items() if torch.equal(t, before.state[n])} >= {
+        "shared.0.weight",
+        "heads.0.weight",
+    }
+    for name in ("run.json", "experiment.json"):
+        assert json.loads((folder / name).read_text())["start_from"] == before.describe()
+    assert kept(RunFolder(folder)) == before
+    capsys.readouterr()
+    assert run(settings, "--fork", str(parent)) == 0
+    assert "has finished already" in capsys.readouterr().out
+    assert run_folders(settings) == [folder]
+
+
+def test_a_run_that_was_forked_goes_on_though_the_other_is_deleted(parent: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(parent, tmp_path / parent.name)
+    head = "from gammalearn_core import weights_of\n" + STOPPER
+    settings = begun(
+        tmp_path,
+        head=head,
+        start_from=f"weights_of({str(other)!r}, only='body')",
+        handlers="[on('ITERATION_COMPLETED', ref(stop_once))]",
+    )
+    (tmp_path / "stop").touch()
+    assert run(settings) == 75
+    shutil.rmtree(other)
+    assert run(settings) == 0
+    (folder,) = run_folders(settings)
+    record = json.loads((folder / "run.json").read_text())
+    assert (record["status"], record["start_from"]["run_id"]) == ("finished", parent.name)
+    shutil.rmtree(folder)
+    assert run(settings) == 2
+
+
+def test_a_part_of_another_network_is_taken_and_the_rest_begins_as_ever(parent: Path, tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    head = "from gammalearn_core import weights_of\n"
+    losses = "{'energy': ref('core.l1')}"
+    settings = begun(tmp_path, head=head, start_from=f"weights_of({str(parent)!r}, only='body')", losses=losses)
+    plain = begun(tmp_path / "plain", losses=losses)
+    assert run(settings) == 0
+    assert run(plain) == 0
+    new, old = (weights_at_the_end(run_folders(s)[0]) for s in (settings, plain))
+    trained = {n: t for n, t in new.items() if n.endswith(("weight", "bias"))}
+    assert {n.partition(".")[0] for n, t in trained.items() if not torch.equal(t, old[n])} == {"body"}
+    before = first_weights(weights_of(parent), Path()).state
+    assert all(torch.equal(t, before[n]) for n, t in trained.items() if n.startswith("body"))
+
+
+def test_check_tells_that_a_network_does_not_fit(
+    parent: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = write_settings(tmp_path, start_from=repr(str(parent)), losses="{'energy': ref('core.l1')}")
+    assert main(["check", str(settings), "--build"]) == 2
+    error = capsys.readouterr().err
+    assert "start_from: the network here lacks what the run has: heads.1.weight" in error
+    assert "what fits is a part: weights_of(…, only=['body', 'shared'])" in error
+
+
+def test_a_fork_of_no_run_is_told_before_anything_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = write_settings(tmp_path)
+    assert run(settings, "--fork", str(tmp_path)) == 2
+    assert "is not a run folder" in capsys.readouterr().err
+    assert run_folders(settings) == []
