@@ -56,6 +56,10 @@ def _as_metrics(values: Mapping[str, Sequence[Component]]) -> dict[str, tuple[Re
     return {task: _as_refs(refs) for task, refs in values.items()}
 
 
+def _as_search(value: Mapping[str, Space]) -> dict[str, Space]:
+    return dict(value)
+
+
 def _as_start(value: str | Path | WeightsOf | None) -> WeightsOf | None:
     return value if value is None or isinstance(value, WeightsOf) else WeightsOf(value)
 
@@ -157,7 +161,7 @@ class Experiment:
     """Time after which a run stops so that it can go on: ``"[days-]hours:minutes:seconds"``."""
     checkpoint_minutes: float = field(default=10.0, converter=float, metadata=_setting(fields.positive))
     """Minutes between two checkpoints within an epoch."""
-    search: Mapping[str, Space] = field(factory=dict, converter=dict, metadata=_setting(fields.search))
+    search: Mapping[str, Space] = field(factory=dict, converter=_as_search, metadata=_setting(fields.search))
     """Settings that ``gammalearn sweep`` varies, as ``--set`` names them, and what they may be."""
     requires: Sequence[str] = field(default=(), converter=tuple, metadata=_setting(fields.texts))
     """Distributions that must be installed, as requirements: ``"gammalearn-hexconv>=0.1"``."""
