@@ -10,7 +10,7 @@ from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.engine.folder import choosing
 from gammalearn_core.engine.folder import latest_run
 from gammalearn_core.engine.folder import new_run_folder
-from gammalearn_core.engine.provenance import describe_file
+from gammalearn_core.engine.provenance import describe_data
 from gammalearn_core.engine.provenance import describe_run
 from gammalearn_core.engine.provenance import settings_sha256
 from gammalearn_core.errors import DataError
@@ -35,7 +35,7 @@ def open_run(
     """
     name, sha256 = file.experiment.name, settings_sha256(description)
     base = file.path.resolve().parent
-    data = [describe_file(path, base) for path in built.files]
+    data = describe_data(built, base)
     with choosing(logdir, name, sha256):
         folder = None if fresh else latest_run(logdir, name, sha256)
         if folder is not None and folder.read_json(folder.run_json)["status"] == "finished":
@@ -47,7 +47,7 @@ def open_run(
         try:
             if any(folder.checkpoints.glob("*.pt")):
                 _refuse_other_data(folder, data)
-            record = describe_run(file, built, folder.id, sha256, data)
+            record = describe_run(file, built, folder.id, sha256, data, run_folder=folder.path)
             earlier = folder.read_json(folder.run_json)
             if earlier:
                 record |= {"earlier": [*earlier.get("earlier", []), {n: earlier[n] for n in _SESSION}]}

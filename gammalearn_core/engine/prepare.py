@@ -32,6 +32,7 @@ from gammalearn_core.engine.device import compile_network
 from gammalearn_core.engine.distributed import World
 from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.engine.loop import stopped
+from gammalearn_core.engine.provenance import events_sha256
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.engine.schedule import make_schedule
 from gammalearn_core.engine.schedule import pace_of
@@ -229,7 +230,8 @@ def _describe_cut(cut: CutCount) -> dict[str, Any]:
 
 def _describe_rows(running: RunningExperiment, rows: NDArray[np.int64]) -> dict[str, Any]:
     events, sources = running.source.events, tuple(running.settings.data)
-    facts: dict[str, Any] = {"samples": len(rows)}
+    digest = events_sha256(running.source.events, rows, running.built.files)
+    facts: dict[str, Any] = {"samples": len(rows), "events_sha256": digest}
     if len(sources) > 1:
         counts = np.bincount(events["domain"][rows], minlength=len(sources))
         facts["by_source"] = dict(zip(sources, counts.tolist(), strict=True))

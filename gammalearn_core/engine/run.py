@@ -37,9 +37,12 @@ from gammalearn_core.engine.prepare import prepare
 from gammalearn_core.engine.progress import TrainingProgress
 from gammalearn_core.engine.progress import console
 from gammalearn_core.engine.progress import silent_console
+from gammalearn_core.engine.provenance import copy_modules
 from gammalearn_core.engine.provenance import describe_experiment
+from gammalearn_core.engine.provenance import describe_measured
 from gammalearn_core.engine.provenance import now
 from gammalearn_core.engine.provenance import repository_patch
+from gammalearn_core.engine.provenance.paths import nameless
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.engine.signals import StopRequest
 from gammalearn_core.engine.state import check_loadable
@@ -181,6 +184,8 @@ def _run(
                 check_loadable(running)
                 if not loop.restore():
                     fit_transforms(running)
+                record["measured"] = describe_measured(built)
+                folder.write_json(folder.run_json, record)
                 loop.train()
             finally:
                 loop.shown.close()
@@ -210,7 +215,7 @@ def _status(folder: RunFolder, record: dict[str, Any], world: World) -> Iterator
         record["status"] = "finished"
     except BaseException as error:
         stopped = isinstance(error, (StoppedError, KeyboardInterrupt))
-        record |= {"status": "stopped" if stopped else "failed", "error": _summary(error)}
+        record |= {"status": "stopped" if stopped else "failed", "error": nameless(_summary(error))}
         _log.debug("%s", traceback.format_exc())
         if isinstance(error, GammalearnError) or not isinstance(error, (Exception, SystemExit)):
             raise
@@ -243,6 +248,7 @@ def _write_settings(file: SettingsFile, running: RunningExperiment, description:
         "outputs": built.outputs,
     }
     folder.write_json(folder.specs_json, {"schema": 1} | {name: spec.to_dict() for name, spec in specs.items()})
+    copy_modules(built.registry, file.path.resolve().parent, folder.path)
     patch = repository_patch(file.path.resolve().parent)
     if patch:
         write_text(folder.path / "code.patch", patch)
