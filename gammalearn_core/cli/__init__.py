@@ -21,6 +21,7 @@ from gammalearn_core.plugin.switches import Switches
 
 COMMANDS = {
     "run": "Train, validate and test the network of a settings file",
+    "reproduce": "Do a finished run again, and tell whether it gives the same and, if not, why",
     "check": "Tell every problem of a settings file, without reading an event",
     "plugins": "List plug-ins and show what they provide",
     "info": "Tell what DL1 and DL2 files hold, and what is wrong with them",
