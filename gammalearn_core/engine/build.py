@@ -87,7 +87,13 @@ def check_build(experiment: Experiment, registry: Registry, folder: Path, static
 
 
 def build(
-    experiment: Experiment, registry: Registry, folder: Path, static: list[Problem], *, runs: Path | None = None
+    experiment: Experiment,
+    registry: Registry,
+    folder: Path,
+    static: list[Problem],
+    *,
+    runs: Path | None = None,
+    source: EventSource | None = None,
 ) -> Built:
     """Import and make everything.
 
@@ -101,6 +107,8 @@ def build(
         What is known to be wrong.
     runs : Path, optional
         Earlier runs of the experiment, which have kept the weights that they began with.
+    source : EventSource, optional
+        The events, if they are open already; they stay open whatever happens.
 
     Raises
     ------
@@ -112,12 +120,13 @@ def build(
     problems = [*static, *(p for p in problems if p.where not in known)]
     if problems:
         raise SettingsError(problems)
-    source = _source(parts, experiment)
+    opened = source or _source(parts, experiment)
     try:
-        builder = _Builder(experiment, registry, parts, source)
+        builder = _Builder(experiment, registry, parts, opened)
         return builder.build(lambda start: first_weights(start, folder, runs=runs))
     except BaseException:
-        source.close()
+        if source is None:
+            opened.close()
         raise
 
 

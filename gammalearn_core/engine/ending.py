@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,22 @@ from gammalearn_core.results.predictions import Predictions
 
 _log = logging.getLogger(__name__)
 
+Failed = Callable[[str, BaseException], None]
+"""Takes what could not be written, and why."""
 
-def write_results(running: RunningExperiment, loop: Loop, best_epoch: int) -> list[dict[str, Any]]:
+
+def _warn(what: str, error: BaseException) -> None:
+    """A result that cannot be written must not lose a run that has trained for days."""
+    _log.warning("%s failed: %s: %s", what, type(error).__name__, error)
+    _log.debug("%s", what, exc_info=error)
+
+
+def write_results(
+    running: RunningExperiment, loop: Loop, best_epoch: int, failed: Failed = _warn
+) -> list[dict[str, Any]]:
     """Test, write everything, and say what was written: path, size and checksum of each file.
 
-    All processes test; the first one writes.
+    All processes test; the first one writes. What fails there is given to ``failed``, and the rest is written.
     """
     predictions = _test(running, loop, best_epoch)
     if not running.world.first:
@@ -31,10 +43,10 @@ def write_results(running: RunningExperiment, loop: Loop, best_epoch: int) -> li
     folder = running.folder
     written: list[Path] = []
     if predictions is not None:
-        written += _dl2(running, predictions)
+        written += _dl2(running, predictions, failed)
     results = folder.read_json(folder.metrics_json)
     for part in (p for p in running.built.parts.values() if p.kind == "report"):
-        written += _report(running, part, results)
+        written += _report(running, part, results, failed)
     return [describe_file(path, folder.path) for path in written if path.is_file()]
 
 
@@ -79,7 +91,7 @@ def _definition(running: RunningExperiment, id: str) -> str:
     return str(getattr(records[0], "definition", "")) if records else ""
 
 
-def _dl2(running: RunningExperiment, predictions: Predictions) -> list[Path]:
+def _dl2(running: RunningExperiment, predictions: Predictions, failed: Failed) -> list[Path]:
     """Write predictions; if that fails, the checkpoints and the metrics are there all the same."""
     built = running.built
     share, numbers = _test_files(built)
@@ -94,8 +106,7 @@ def _dl2(running: RunningExperiment, predictions: Predictions) -> list[Path]:
             only=numbers,
         )
     except Exception as error:
-        _log.warning("predictions are not written: %s: %s", type(error).__name__, error)
-        _log.debug("predictions", exc_info=True)
+        failed("the writing of predictions", error)
         return []
 
 
@@ -108,14 +119,12 @@ def _test_files(built: Built) -> tuple[float, list[int]]:
     return max(by_source.values()), [number for number, share in enumerate(of_files) if share]
 
 
-def _report(running: RunningExperiment, part: Any, results: dict[str, Any]) -> list[Path]:
-    """Write one report; a report that fails must not lose a run that has trained for days."""
+def _report(running: RunningExperiment, part: Any, results: dict[str, Any], failed: Failed) -> list[Path]:
     try:
         report = part.make(RunFolder(running.folder.path))
         return [Path(p) for p in report(results)]
     except (Exception, SystemExit) as error:
-        _log.warning("report %s failed: %s: %s", part.ref.label, type(error).__name__, error)
-        _log.debug("report %s", part.ref.label, exc_info=True)
+        failed(f"report {part.ref.label}", error)
         return []
 
 

@@ -174,7 +174,7 @@ def _run(
         _warn_of_versions(record)
         running = prepare(built, folder, stop, world)
         try:
-            _write_settings(file, running, description)
+            write_settings(file, running, description)
             if built.start is not None:
                 built.start.keep(folder)
             record |= describe_split(running)
@@ -190,7 +190,7 @@ def _run(
             finally:
                 loop.shown.close()
             record["weights_sha256"] = checkpoint.weights_sha256(running.network.state_dict())
-            record["best_epoch"] = _load_best(running)
+            record["best_epoch"] = load_best(running)
             record["best_weights_sha256"] = checkpoint.weights_sha256(running.predicting.state_dict())
             folder.write_json(folder.run_json, record)
             record["outputs"] = write_results(running, loop, record["best_epoch"])
@@ -238,7 +238,8 @@ def _unforeseen(error: BaseException, folder: RunFolder, world: World) -> str:
     return f"{_summary(error)}{place_of(error)}; the traceback is in {folder.log}"
 
 
-def _write_settings(file: SettingsFile, running: RunningExperiment, description: dict[str, Any]) -> None:
+def write_settings(file: SettingsFile, running: RunningExperiment, description: dict[str, Any]) -> None:
+    """Keep what a run is made of in its folder: the settings file and what it means, specs, and changed code."""
     folder, built = running.folder, running.built
     folder.settings.write_bytes(file.source)
     folder.write_json(folder.experiment_json, description)
@@ -256,7 +257,7 @@ def _write_settings(file: SettingsFile, running: RunningExperiment, description:
         (folder.path / "code.patch").unlink(missing_ok=True)
 
 
-def _load_best(running: RunningExperiment) -> int:
+def load_best(running: RunningExperiment) -> int:
     """Take the weights of the best epoch, and give its number; 0 if there is none, and the last ones stay."""
     path = running.folder.checkpoints / checkpoint.BEST
     state = running.world.first_does(lambda: checkpoint.load(path) if path.is_file() else None)
@@ -271,4 +272,4 @@ def _summary(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-__all__ = ["run"]
+__all__ = ["load_best", "run", "write_settings"]
