@@ -46,6 +46,7 @@ COMMANDS = [
     "plugins show core",
     "check settings.py",
     "info --help",
+    "reproduce --help",
 ]
 
 
