@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import torch
 from ignite.engine import Engine
 from ignite.engine import Events
 from rich.console import Console
@@ -19,17 +20,24 @@ from rich.progress import TextColumn
 from rich.progress import TimeElapsedColumn
 from rich.progress import TimeRemainingColumn
 
+from gammalearn_core.engine.memory import peak_memory
+
 _log = logging.getLogger("gammalearn_core.progress")
 INTERVAL = 10.0
 """Seconds between two lines where there is no terminal."""
 
 
 class TrainingProgress:
-    """Shows epoch, step, loss, rate and the time left, and a line of metrics after each epoch."""
+    """Shows epoch, step, loss, rate and the time left, and a line of metrics after each epoch.
 
-    def __init__(self, console: Console, epochs: int) -> None:
+    Beside them is the share of the time that training waits for data, and the largest memory so far.
+    """
+
+    def __init__(self, console: Console, epochs: int, device: torch.device) -> None:
         self._console = console
         self._epochs = epochs
+        self._device = device
+        self._waited = self._asked = 0.0
         self._bar: Progress | None = None
         self._start = self._shown = 0.0
         self._events = self._steps = 0
@@ -38,6 +46,8 @@ class TrainingProgress:
     def attach(self, trainer: Engine) -> None:
         """Follow a trainer."""
         trainer.add_event_handler(Events.STARTED, self._started)
+        trainer.add_event_handler(Events.GET_BATCH_STARTED, self._ask)
+        trainer.add_event_handler(Events.GET_BATCH_COMPLETED, self._get)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._step)
 
     def close(self) -> None:
@@ -71,13 +81,18 @@ class TrainingProgress:
             self._task = self._bar.add_task("training", total=total, completed=self._first, facts="")
             self._bar.start()
 
+    def _ask(self, engine: Engine) -> None:
+        self._asked = time.monotonic()
+
+    def _get(self, engine: Engine) -> None:
+        self._waited += time.monotonic() - self._asked
+
     def _step(self, engine: Engine) -> None:
         state = engine.state
         output: Any = state.output
         self._events += output["n"]
         now = time.monotonic()
-        rate = self._events / max(now - self._start, 1e-9)
-        facts = f"loss {output['losses']['loss']:.4g}  {rate:.0f} events/s"
+        facts = f"loss {output['losses']['loss']:.4g}  {self._speed(now)}"
         if self._bar is not None:
             description = f"epoch {state.epoch}/{self._epochs}"
             self._bar.update(self._task, completed=state.iteration, description=description, facts=facts)
@@ -87,6 +102,11 @@ class TrainingProgress:
             left = (now - self._start) / (state.iteration - self._first) * (total - state.iteration)
             where = f"epoch {state.epoch}/{self._epochs}  step {state.iteration}/{total}"
             _log.info("%s  %s  %s left", where, facts, timedelta(seconds=round(left)))
+
+    def _speed(self, now: float) -> str:
+        passed = max(now - self._start, 1e-9)
+        memory = peak_memory(self._device) / 2**30
+        return f"{self._events / passed:.0f} events/s  {self._waited / passed:.0%} waiting  {memory:.1f} GiB"
 
 
 def console() -> Console:
