@@ -22,6 +22,7 @@ from gammalearn_core.plugin.switches import Switches
 COMMANDS = {
     "run": "Train, validate and test the network of a settings file",
     "reproduce": "Do a finished run again, and tell whether it gives the same and, if not, why",
+    "sweep": "Search for the best values of settings, in many runs of one settings file",
     "check": "Tell every problem of a settings file, without reading an event",
     "plugins": "List plug-ins and show what they provide",
     "info": "Tell what DL1 and DL2 files hold, and what is wrong with them",
