@@ -27,16 +27,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="begin with the weights of another run, a run folder; as start_from in the settings",
     )
+    parser.add_argument(
+        "--debug", action="store_true", help="rehearse: go through the whole run with a few events, and leave nothing"
+    )
 
 
 def execute(arguments: argparse.Namespace, registry: Registry) -> int:
-    """Check, then run."""
+    """Check, then run or rehearse."""
     file = load_settings(arguments.settings, registry, arguments.overrides)
     if arguments.fork:
         file = attrs.evolve(file, experiment=fork(file.experiment, arguments.fork))
+    logdir = arguments.logdir.expanduser()
+    if arguments.debug:
+        from gammalearn_core.engine.rehearsal import rehearse
+
+        return rehearse(file, registry, logdir=logdir)
     from gammalearn_core.engine.run import run
 
-    return run(file, registry, logdir=arguments.logdir.expanduser(), fresh=arguments.fresh)
+    return run(file, registry, logdir=logdir, fresh=arguments.fresh)
 
 
 __all__ = ["add_arguments", "execute"]
