@@ -121,14 +121,14 @@ class RunFolder:
         return lines
 
     def append_metrics(self, line: dict[str, Any]) -> None:
-        """Add a line to ``metrics.jsonl``."""
-        with self.metrics_jsonl.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(_finite(line), allow_nan=False) + "\n")
+        """Add a line to ``metrics.jsonl``, which stays as it was if that fails."""
+        before = self.metrics_jsonl.read_text(encoding="utf-8") if self.metrics_jsonl.is_file() else ""
+        write_text(self.metrics_jsonl, before + _json_line(line))
 
     def keep_history(self, epochs: int) -> None:
         """Drop lines of ``metrics.jsonl`` after an epoch, which a run that goes on will write again."""
         lines = [line for line in self.history() if line["epoch"] <= epochs]
-        write_text(self.metrics_jsonl, "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
+        write_text(self.metrics_jsonl, "".join(map(_json_line, lines)))
 
     def lock(self) -> None:
         """Keep other processes out until this one ends.
@@ -240,6 +240,10 @@ def write_text(path: Path, text: str) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def _json_line(value: object) -> str:
+    return json.dumps(_finite(value), allow_nan=False) + "\n"
 
 
 def _finite(value: Any) -> Any:

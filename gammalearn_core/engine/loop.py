@@ -51,6 +51,7 @@ class Loop:
         self.shown = shown
         self.progress = Progress()
         self.epoch_length = steps_per_epoch(running)
+        self._lines: list[dict[str, Any]] = []
         self._epoch_start = self._saved = time.monotonic()
         self._make_engines()
 
@@ -182,7 +183,8 @@ class Loop:
         self.progress.epochs = epoch
         self.progress.complete = bool(engine.should_terminate) or epoch == self.running.settings.epochs
         # Before the checkpoint: lines that are beyond it are dropped when a run goes on.
-        self.running.folder.append_metrics(self._line(epoch, engine.state.iteration))
+        self._lines.append(self._line(epoch, engine.state.iteration))
+        self._write_lines()
         self._keep_if_best(epoch)
         self._save_last()
         self.shown.epoch(epoch, self.running.latest)
@@ -194,6 +196,15 @@ class Loop:
         self.progress.best_loss, self.progress.best_epoch = self._loss, epoch
         if not self._save(checkpoint.BEST):
             self.progress.best_loss, self.progress.best_epoch = before
+
+    def _write_lines(self) -> None:
+        """Write what is known of epochs; if the disk is full, it is tried again after the next one."""
+        try:
+            while self._lines:
+                self.running.folder.append_metrics(self._lines[0])
+                del self._lines[0]
+        except OSError as error:
+            _log.warning("metrics.jsonl is not written: %s", error.strerror)
 
     def _line(self, epoch: int, step: int) -> dict[str, Any]:
         return {
@@ -212,6 +223,8 @@ class Loop:
         return checkpoint.save(folder / name, state, keep_as=folder / keep_as if keep_as else None)
 
     def _save_last(self) -> None:
+        # What a killed run has told of steps before the checkpoint is not told again.
+        self.running.flush()
         self._save(checkpoint.LAST, keep_as=checkpoint.PREVIOUS)
         self._saved = time.monotonic()
 

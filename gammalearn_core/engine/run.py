@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 import traceback
@@ -222,17 +223,26 @@ def _status(folder: RunFolder, record: dict[str, Any], world: World) -> Iterator
         raise RunFailedError(_unforeseen(error, folder, world)) from error
     finally:
         record["finished"] = now()
-        try:
-            folder.write_json(folder.run_json, record)
-        except OSError as error:
-            what = f"{folder.run_json} cannot be written: {error.strerror}"
-            raise RunFailedError(f"{what}. What was written before is whole; the same command goes on") from error
+        _write_status(folder, record)
+
+
+def _write_status(folder: RunFolder, record: dict[str, Any]) -> None:
+    """Write ``run.json``; a run that failed or was stopped says that, not that this cannot be written."""
+    try:
+        folder.write_json(folder.run_json, record)
+    except OSError as error:
+        what = f"{folder.run_json} cannot be written: {error.strerror}"
+        if record["status"] == "finished":
+            raise RunFailedError(f"{what}. When it can be written, the same command goes on") from error
+        _log.warning("%s", what)
 
 
 def _unforeseen(error: BaseException, folder: RunFolder, world: World) -> str:
     """What to say of an error that is not one of ours."""
     if lost_contact(error, world):
         return f"another process of this run has ended, and tells why if it could ({_summary(error)})"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk of {folder.path} is full. When there is room, the same command goes on"
     if not world.first:
         return f"{_summary(error)}\n{traceback.format_exc()}"
     return f"{_summary(error)}{place_of(error)}; the traceback is in {folder.log}"

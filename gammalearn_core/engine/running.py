@@ -11,6 +11,7 @@ import torch
 from attrs import define
 from attrs import field
 from ignite.engine import Engine
+from ignite.engine import Events
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -97,9 +98,17 @@ class RunningExperiment:
     @cached_property
     def writer(self) -> SummaryWriter:
         """TensorBoard's writer, in the run folder; made when it is first asked for."""
-        from torch.utils.tensorboard import SummaryWriter
+        from gammalearn_core.engine.monitoring import Writer
 
-        return SummaryWriter(str(self.folder.tensorboard))
+        writer = Writer(str(self.folder.tensorboard))
+        # Steps after the checkpoint from which the run goes on are done again.
+        self.trainer.add_event_handler(Events.STARTED, lambda trainer: writer.forget_from(trainer.state.iteration + 1))
+        return writer
+
+    def flush(self) -> None:
+        """Write what the writer holds, if there is one."""
+        if "writer" in vars(self):
+            self.writer.flush()
 
     def close(self) -> None:
         """Close the writer, if there is one, what is still reading, and the files of the source."""

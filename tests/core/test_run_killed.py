@@ -15,6 +15,7 @@ from runs import record
 from runs import run
 from runs import run_folders
 from runs import write_settings
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 KILLS = os.environ.get("GAMMALEARN_KILLS", "3")
 SEED = os.environ.get("GAMMALEARN_KILLS_SEED", "1")
@@ -27,7 +28,7 @@ def slowly(experiment, seconds):
     return lambda trainer: time.sleep(seconds)
 """
 HANDLERS = (
-    "[ref('core.tensorboard'), ref('core.early_stopping', patience=1000), "
+    "[ref('core.tensorboard', every=3), ref('core.early_stopping', patience=1000), "
     "on('ITERATION_COMPLETED', ref(slowly, seconds={seconds}))]"
 )
 SETTINGS = {
@@ -63,3 +64,10 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(tmp_pat
     a, b = (read(run_folders(s)[0] / "metrics.json") for s in (killed, whole))
     assert a == b
     assert not list(run_folders(killed)[0].glob("**/.*.part"))
+    shown = [point.step for point in events(run_folders(killed)[0]).Scalars("train_step/loss")]
+    assert shown == [point.step for point in events(run_folders(whole)[0]).Scalars("train_step/loss")]
+
+
+def events(folder: Path) -> EventAccumulator:
+    """What TensorBoard shows of a run."""
+    return EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0}).Reload()
