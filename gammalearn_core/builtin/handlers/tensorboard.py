@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def create(experiment: RunningExperiment, every: int = 10) -> Callable[[Engine], None]:
-    """Write losses, metrics and learning rates: ``tensorboard --logdir RUN/tensorboard`` shows them.
+    """Write losses, gradient norms, metrics and learning rates: ``tensorboard --logdir RUN/tensorboard`` shows them.
 
     Parameters
     ----------
@@ -28,6 +28,7 @@ def create(experiment: RunningExperiment, every: int = 10) -> Callable[[Engine],
         output: Any = engine.state.output
         for name, value in output["losses"].items():
             writer.add_scalar(f"train_step/{name}", value, engine.state.iteration)
+        writer.add_scalar("train_step/gradient_norm", output["gradient_norm"], engine.state.iteration)
 
     def write_epoch(engine: Engine) -> None:
         epoch = engine.state.epoch
