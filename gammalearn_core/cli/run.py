@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import attrs
-
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.settings.load import load_settings
 from gammalearn_core.settings.overrides import add_option
-from gammalearn_core.settings.overrides import fork
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, registry: Registry) -> int:
     """Check, then run or rehearse."""
-    file = load_settings(arguments.settings, registry, arguments.overrides)
-    if arguments.fork:
-        file = attrs.evolve(file, experiment=fork(file.experiment, arguments.fork))
+    file = load_settings(arguments.settings, registry, arguments.overrides, fork_of=arguments.fork)
     logdir = arguments.logdir.expanduser()
     if arguments.debug:
         from gammalearn_core.engine.rehearsal import rehearse

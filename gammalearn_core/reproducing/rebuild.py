@@ -29,6 +29,7 @@ from gammalearn_core.settings.experiment import Experiment
 from gammalearn_core.settings.load import MODULE
 from gammalearn_core.settings.load import SettingsFile
 from gammalearn_core.settings.load import load_settings
+from gammalearn_core.settings.overrides import apart_from_start
 from gammalearn_core.settings.ref import On
 from gammalearn_core.settings.ref import Ref
 from gammalearn_core.settings.start import StartOf
@@ -128,7 +129,7 @@ def _elsewhere(registry: Registry, item: Ref, paths: object, files: tuple[Path, 
 def run_again(run: RecordedRun, registry: Registry, files: Files) -> SettingsFile:
     """The experiment that the copy of the settings file gives. This runs the file, and the modules in ``code/``."""
     sys.path.insert(0, str(run.folder.path.resolve() / FOLDER))
-    file = load_settings(run.folder.settings, registry, run.overrides)
+    file = load_settings(run.folder.settings, registry, apart_from_start(run.overrides))
     known = run.described.get("data")
     described = known if isinstance(known, dict) else {}
     data = {

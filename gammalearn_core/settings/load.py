@@ -21,6 +21,7 @@ from gammalearn_core.plugin.names import NAME
 from gammalearn_core.plugin.names import suggest
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.settings.experiment import Experiment
+from gammalearn_core.settings.overrides import fork
 from gammalearn_core.settings.overrides import override
 
 MODULE = "gammalearn_settings"
@@ -45,7 +46,9 @@ class SettingsFile:
         return hashlib.sha256(self.source).hexdigest()
 
 
-def load_settings(path: Path, registry: Registry, overrides: Sequence[str] = ()) -> SettingsFile:
+def load_settings(
+    path: Path, registry: Registry, overrides: Sequence[str] = (), *, fork_of: Path | None = None
+) -> SettingsFile:
     """Run a settings file; hooks that it implements are registered as the plug-in ``local``.
 
     As for a script, modules beside the file can be imported. The working directory is not changed.
@@ -56,6 +59,8 @@ def load_settings(path: Path, registry: Registry, overrides: Sequence[str] = ())
     registry : Registry
     overrides : sequence of str
         Settings that are changed afterwards, ``key=value`` each. The file's own experiment stays as it is.
+    fork_of : Path, optional
+        The run whose weights the experiment begins with; a relative path starts from the working directory.
 
     Raises
     ------
@@ -68,6 +73,8 @@ def load_settings(path: Path, registry: Registry, overrides: Sequence[str] = ())
     if not isinstance(experiment, Experiment):
         raise SettingsError([_no_experiment(module, experiment)], str(path))
     _register_hooks(path, module, registry)
+    if fork_of is not None:
+        experiment = fork(experiment, fork_of)
     changed = _overridden(path, experiment, overrides)
     return SettingsFile(path=path, source=source, experiment=changed, module=module, overrides=tuple(overrides))
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import attrs
 
@@ -18,9 +17,10 @@ from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.plugin.names import suggest
 from gammalearn_core.settings.experiment import Experiment
-from gammalearn_core.settings.ref import On
 from gammalearn_core.settings.ref import Ref
-from gammalearn_core.settings.ref import on
+from gammalearn_core.settings.replacing import LeadsNowhereError
+from gammalearn_core.settings.replacing import nowhere
+from gammalearn_core.settings.replacing import put
 from gammalearn_core.settings.start import WeightsOf
 from gammalearn_core.settings.start import weights_of
 
@@ -40,11 +40,6 @@ COMPONENTS = (
     "reports",
 )
 """Settings that hold components: a text stands for the component of this id."""
-_MAKERS = {On: on, WeightsOf: weights_of}
-
-
-class _LeadsNowhereError(Exception):
-    """A key names nothing; the arguments are what is wrong and a hint."""
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
@@ -91,9 +86,9 @@ def override(experiment: Experiment, texts: Iterable[str]) -> Experiment:
     for key, sign, value in sorted(pairs, key=lambda pair: pair[0].count(".")):
         try:
             if not key or not sign:
-                _nowhere("expected key=value", "--set epochs=5")
+                nowhere("expected key=value", "--set epochs=5")
             settings[key.partition(".")[0]] = _changed(settings, key, value)
-        except _LeadsNowhereError as error:
+        except LeadsNowhereError as error:
             problems.append(Problem(f"--set {key}", *error.args))
         except SettingsError as error:
             problems += [Problem(f"--set {key}", p.what, p.hint) for p in error.problems]
@@ -104,6 +99,17 @@ def override(experiment: Experiment, texts: Iterable[str]) -> Experiment:
     if problems:
         raise SettingsError(problems)
     return changed
+
+
+def apart_from_start(texts: Iterable[str]) -> list[str]:
+    """Overrides that say nothing of the first weights, for those who get these otherwise.
+
+    Examples
+    --------
+    >>> apart_from_start(["epochs=2", "start_from.only=encoder"])
+    ['epochs=2']
+    """
+    return [text for text in texts if text.partition("=")[0].strip().partition(".")[0] != "start_from"]
 
 
 def fork(experiment: Experiment, run: Path) -> Experiment:
@@ -122,15 +128,16 @@ def _changed(settings: Mapping[str, object], key: str, text: str) -> object:
     """A setting as it is with one override."""
     name, *keys = key.split(".")
     if name == "search":
-        _nowhere("what a sweep varies is said by the settings file alone", "write search={…} there")
+        nowhere("what a sweep varies is said by the settings file alone", "write search={…} there")
     if name not in settings:
-        _nowhere("there is no such setting", suggest(name, settings) or "docs/settings.md lists the settings")
+        nowhere("there is no such setting", suggest(name, settings) or "docs/settings.md lists the settings")
     if name == "data":
         keys = _through_the_only_source(settings[name], keys)
     if keys and name in ("targets", "metrics"):
         settings = _with_task(settings, name, keys[0])
     new = _text_setting(name, text) if not keys else None
-    return _put(settings[name], keys, _literal(text) if new is None else new, ids=name in COMPONENTS)
+    changed = put(settings[name], keys, _literal(text) if new is None else new, ids=name in COMPONENTS)
+    return weights_of(changed) if name == "start_from" and isinstance(changed, str) else changed
 
 
 def _through_the_only_source(sources: object, keys: list[str]) -> list[str]:
@@ -165,80 +172,4 @@ def _literal(text: str) -> object:
         return text
 
 
-def _put(value: object, keys: Sequence[str], new: object, *, ids: bool = False) -> object:
-    """A copy of ``value`` in which what the keys lead to is ``new``; with ``ids``, texts in it stand for components."""
-    if not keys:
-        return _components(new) if ids or isinstance(value, (Ref, On)) else new
-    key, rest = keys[0], keys[1:]
-    if isinstance(value, Ref):
-        return _in_ref(value, key, rest, new)
-    if isinstance(value, (On, WeightsOf)):
-        return _in_record(value, key, rest, new)
-    if isinstance(value, Mapping):
-        return _in_mapping(value, key, rest, new, ids=ids)
-    if isinstance(value, (list, tuple)):
-        items = list(value)
-        number = _number(key, len(items))
-        items[number] = _put(items[number], rest, new, ids=ids)
-        return type(value)(items) if type(value) in (list, tuple) else items
-    hint = "set it to something first" if value is None else ""
-    return _nowhere(f"{value!r} has no {key!r}", hint)
-
-
-def _components(value: object) -> object:
-    if isinstance(value, str):
-        return Ref(value)
-    if isinstance(value, (list, tuple)):
-        return [_components(item) for item in value]
-    return {name: _components(item) for name, item in value.items()} if isinstance(value, dict) else value
-
-
-def _in_ref(value: Ref, key: str, rest: Sequence[str], new: object) -> Ref:
-    """Set a parameter by its name or, if it was given without one, by its place."""
-    if key.isdecimal():
-        return Ref(value.target, value.parameters, _put(value.arguments, [key, *rest], new))  # type: ignore[arg-type]
-    if not key.isidentifier():
-        _nowhere(f"{key!r} cannot be the name of a parameter")
-    if rest and key not in value.parameters:
-        hint = suggest(key, value.parameters) or _given(value.parameters)
-        _nowhere(f"{value.label} is given no {key!r} that could hold {rest[0]!r}", hint)
-    part = _put(value.parameters.get(key), rest, new)
-    return Ref(value.target, {**value.parameters, key: part}, value.arguments)
-
-
-def _in_record(value: On | WeightsOf, key: str, rest: Sequence[str], new: object) -> object:
-    """Set what ``on`` and ``weights_of`` are given; other keys are those of the handler."""
-    fields = {f.name: getattr(value, f.name) for f in attrs.fields(type(value))}
-    if isinstance(value, On) and key not in fields:
-        key, rest = "handler", [key, *rest]
-    if key not in fields:
-        _nowhere(f"weights_of has no {key!r}", suggest(key, fields) or _given(fields))
-    return _MAKERS[type(value)](**fields | {key: _put(fields[key], rest, new)})  # type: ignore[operator]
-
-
-def _in_mapping(value: Mapping[object, object], key: str, rest: Sequence[str], new: object, *, ids: bool) -> object:
-    names = {str(name): name for name in value}
-    if key not in names:
-        _nowhere(f"there is no {key!r}", suggest(key, names) or _given(names))
-    return {**value, names[key]: _put(value[names[key]], rest, new, ids=ids)}
-
-
-def _number(key: str, length: int) -> int:
-    if not key.isdecimal():
-        _nowhere(f"expected a number in the list, counted from 0, got {key!r}")
-    if int(key) >= length:
-        there = f"those there are: 0 to {length - 1}" if length > 1 else "there is 0 alone" if length else "it is empty"
-        _nowhere(f"there is no number {int(key)} in the list", there)
-    return int(key)
-
-
-def _given(names: Iterable[object]) -> str:
-    known = ", ".join(map(str, names))
-    return f"there are {known}" if known else "there is none yet: set the whole"
-
-
-def _nowhere(what: str, hint: str = "") -> NoReturn:
-    raise _LeadsNowhereError(what, hint)
-
-
-__all__ = ["COMPONENTS", "add_option", "fork", "override"]
+__all__ = ["COMPONENTS", "add_option", "apart_from_start", "fork", "override"]

@@ -134,6 +134,7 @@ def test_all_else_stays_as_the_file_has_it(experiment: Experiment) -> None:
 
 def test_a_component_is_set_before_its_parameters_whatever_the_order(experiment: Experiment) -> None:
     changed = override(experiment, ["optimizer.lr=0.1", "optimizer=core.sgd", "schedule.warm=2", "schedule=a.b"])
+    assert override(experiment, ["start_from.which=last", "start_from=b"]).start_from == weights_of("b", which="last")
     assert (changed.optimizer, changed.schedule) == (ref("core.sgd", lr=0.1), ref("a.b", warm=2))
 
 
@@ -232,6 +233,13 @@ def test_a_fork_starts_from_the_working_directory(
     monkeypatch.chdir(tmp_path)
     assert fork(experiment, Path("runs/c")).start_from == weights_of(tmp_path / "runs" / "c")
     assert experiment.start_from == weights_of("runs/a")
+
+
+def test_a_part_of_the_weights_of_a_fork_can_be_taken(
+    write_settings: Callable[..., Path], core_only: Registry, tmp_path: Path
+) -> None:
+    file = load_settings(write_settings(FILE), core_only, ["start_from.only=body"], fork_of=tmp_path)
+    assert file.experiment.start_from == weights_of(tmp_path, only="body")
 
 
 def test_the_file_that_is_loaded_has_the_overrides(write_settings: Callable[..., Path], core_only: Registry) -> None:

@@ -31,6 +31,7 @@ from gammalearn_core.settings.check import check
 from gammalearn_core.settings.load import MODULE
 from gammalearn_core.settings.load import SettingsFile
 from gammalearn_core.settings.load import load_settings
+from gammalearn_core.settings.overrides import apart_from_start
 
 _PLACE = "going on from a checkpoint"
 
@@ -86,7 +87,7 @@ def go_on_from(
 def _made_anew(small: SmallRun, file: SettingsFile, folder: RunFolder, troubles: Troubles) -> SmallRun:
     built = small.running.built
     registry = Registry(built.registry.switches).discover()
-    loaded = load_settings(file.path, registry, file.overrides)
+    loaded = load_settings(file.path, registry, apart_from_start(file.overrides))
     experiment = evolve(loaded.experiment, read_ahead=0, start_from=None)
     base = file.path.resolve().parent
     static = check(experiment, registry, base)
