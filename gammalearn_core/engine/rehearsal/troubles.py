@@ -105,11 +105,12 @@ def user_lines(error: BaseException) -> tuple[str, ...]:
 
     Those of other packages if there are none of the user's, but none for errors that we raise on purpose.
     """
+    on_purpose = isinstance(error, GammalearnError)
     while error.__cause__ is not None:
         error = error.__cause__
     frames = [(f.filename, f.lineno or 0, f.name, f.line or "") for f in traceback.extract_tb(error.__traceback__)]
     users = [frame for frame in frames if not _is_installed(frame[0])]
-    if not users and isinstance(error, GammalearnError):
+    if not users and on_purpose:
         return ()
     return _shown(users or frames[-1:])
 
@@ -128,7 +129,7 @@ def _shown(frames: Sequence[_Frame]) -> tuple[str, ...]:
 
 
 def _is_installed(file: str) -> bool:
-    if file.startswith("<"):
+    if not Path(file).is_file():  # generated or compiled
         return True
     path = Path(file).resolve()
     ours = Path(gammalearn_core.__file__).resolve().parent
