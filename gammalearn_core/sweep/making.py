@@ -18,7 +18,7 @@ from gammalearn_core.sweep.process import STOPPED
 from gammalearn_core.sweep.process import Command
 from gammalearn_core.sweep.process import RunProcess
 from gammalearn_core.sweep.space import overrides
-from gammalearn_core.sweep.study import Trial
+from gammalearn_core.sweep.trial import Trial
 
 POLL = 0.25
 """Seconds between two looks at a run."""
@@ -51,8 +51,8 @@ class Making:
     epochs : int
         Nothing is pruned after the last.
     stop : StopRequest
-    say : callable
-        Takes what is to be told to the user.
+    say, show : callable
+        Take what is to be told to the user, and what is so at the moment.
 
     Attributes
     ----------
@@ -72,11 +72,12 @@ class Making:
         epochs: int,
         stop: StopRequest,
         say: Callable[[str], None],
+        show: Callable[[str], object],
     ) -> None:
         self._trial = trial
         self._command = command(trial.path, overrides(trial.values))
         self._metric, self._sign, self._epochs = metric, sign, epochs
-        self._stop, self._say = stop, say
+        self._stop, self._say, self._show = stop, say, show
         self.best: tuple[float, int] | None = None
         self.epoch = 0
 
@@ -134,6 +135,9 @@ class Making:
             if self.best is None or self._sign * value < self._sign * self.best[0]:
                 self.best = value, line["epoch"]
             self._trial.report(value, line["epoch"])
+        if self.epoch > before:
+            best = f"  best {self._metric} {self.best[0]:.4g}" if self.best else ""
+            self._show(f"trial {self._trial.number}  epoch {self.epoch}/{self._epochs}{best}")
         return self.epoch > before
 
     def _is_hopeless(self) -> bool:

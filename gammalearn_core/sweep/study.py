@@ -5,93 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal import JournalFileSymlinkLock
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
-from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.engine.folder import write_text
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.settings.search import Space
+from gammalearn_core.sweep.journal import alone
+from gammalearn_core.sweep.journal import open_journal
 from gammalearn_core.sweep.locks import FileLock
 from gammalearn_core.sweep.record import differences
 from gammalearn_core.sweep.space import suggest
+from gammalearn_core.sweep.trial import Trial
 
 NAME = "sweep"
 _STARTUP = 5
 """Trials that are finished before any is pruned."""
-
-
-class Trial:
-    """A trial that this worker makes.
-
-    Attributes
-    ----------
-    path : Path
-        The ``--logdir`` of its run.
-    values : mapping of str to str
-        Values of the settings that vary.
-    run_lock : FileLock
-        Held by its run and by this worker; the run may outlive the worker.
-    taken_over : bool
-        Whether another worker has begun it.
-    """
-
-    def __init__(
-        self, trial: optuna.Trial, path: Path, values: Mapping[str, str], lock: FileLock, *, taken_over: bool
-    ) -> None:
-        self._trial = trial
-        self.path = path
-        self.values = values
-        self.run_lock = FileLock(path / ".run.lock")
-        self.taken_over = taken_over
-        self._lock = lock
-        self._reported: set[int] = set()
-
-    @property
-    def number(self) -> int:
-        """Its number in the study, from 0."""
-        return self._trial.number
-
-    def run_folder(self) -> RunFolder | None:
-        """The newest run folder of the trial, once there is one."""
-        return max((RunFolder(p.parent) for p in self.path.glob("*/*/run.json")), key=lambda f: f.id, default=None)
-
-    def report(self, value: float, epoch: int) -> None:
-        """Let the study know of an epoch, once."""
-        if epoch not in self._reported:
-            self._reported.add(epoch)
-            with warnings.catch_warnings():
-                # Optuna warns of those that were reported before the trial was taken over, and leaves them.
-                warnings.simplefilter("ignore", UserWarning)
-                self._trial.report(value, step=epoch)
-
-    def is_hopeless(self) -> bool:
-        """Whether the study would rather not see its end."""
-        return self._trial.should_prune()
-
-    def note(self, **facts: object) -> None:
-        """Keep facts with the trial."""
-        for name, value in facts.items():
-            self._trial.set_user_attr(name, value)
-
-    def release(self) -> None:
-        """Let others take it over, if it is not finished and its run has ended."""
-        self.run_lock.release()
-        self._lock.release()
 
 
 class Study:
@@ -125,12 +64,7 @@ class Study:
         self.path = path
         self.restarted = False
         self._search, self._record, self._seed = search, dict(record), seed
-        # Absolute, because the symbolic link that locks would otherwise lead nowhere and never be found stale.
-        self._journal = path.resolve() / "journal.log"
-        self._mutex = path.resolve() / ".asking"
         (path / "runs").mkdir(parents=True, exist_ok=True)
-        if not self._mutex.exists():
-            self._mutex.touch()
         with self.alone():
             self._study = self._open(_pruner(epochs) if prune else optuna.pruners.NopPruner())
 
@@ -199,23 +133,12 @@ class Study:
         digest = hashlib.sha256(f"{self._seed} {number}".encode()).digest()
         return optuna.samplers.TPESampler(seed=int.from_bytes(digest[:4], "big"), constant_liar=True)
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other workers out; a lock that a dead one has left is broken after half a minute."""
-        lock = JournalFileSymlinkLock(str(self._mutex))
-        lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other workers out."""
+        return alone(self.path / ".asking")
 
     def _open(self, pruner: optuna.pruners.BasePruner) -> optuna.Study:
-        lock = JournalFileSymlinkLock(str(self._journal))
-        _mend(self._journal, lock)
-        try:
-            storage = JournalStorage(JournalFileBackend(str(self._journal), lock_obj=lock))
-        except (ValueError, KeyError, TypeError, AssertionError) as error:
-            raise DataError(f"{self._journal} is damaged ({error}); --study starts another study") from error
+        storage = open_journal(self.path / "journal.log")
 
         def create() -> optuna.Study:
             return optuna.create_study(
@@ -257,22 +180,8 @@ class Study:
 
 
 def _pruner(epochs: int) -> optuna.pruners.BasePruner:
-    """No trial is pruned in its first quarter, nor before some others are finished."""
-    return optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=max(2, -(-epochs // 4)))
-
-
-def _mend(journal: Path, lock: JournalFileSymlinkLock) -> None:
-    """Cut off a line that was not written to its end, onto which the next would otherwise be appended."""
-    if not journal.exists():
-        return
-    lock.acquire()
-    try:
-        with journal.open("rb+") as stream:
-            text = stream.read()
-            if text and not text.endswith(b"\n"):
-                stream.truncate(text.rfind(b"\n") + 1)
-    finally:
-        lock.release()
+    """No trial is pruned in its first third, nor before some others are finished."""
+    return optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=max(3, -(-epochs // 3)))
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -282,4 +191,4 @@ def _read(path: Path) -> dict[str, Any] | None:
         raise DataError(f"{path} is damaged ({error}); --study starts another study") from error
 
 
-__all__ = ["Study", "Trial"]
+__all__ = ["Study"]

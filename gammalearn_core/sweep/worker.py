@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import frozen
@@ -29,7 +32,7 @@ from gammalearn_core.sweep.record import describe
 from gammalearn_core.sweep.results import Results
 from gammalearn_core.sweep.space import short
 from gammalearn_core.sweep.study import Study
-from gammalearn_core.sweep.study import Trial
+from gammalearn_core.sweep.trial import Trial
 
 
 class SweepError(GammalearnError):
@@ -110,16 +113,28 @@ class _Worker:
     def _make(self, trial: Trial) -> None:
         values = "  ".join(f"{key}={short(value)}" for key, value in trial.values.items())
         self._say(f"trial {trial.number}{' goes on' if trial.taken_over else ''}  {values}")
-        making = Making(
-            trial,
-            command=self._plan.command,
-            metric=self._plan.metric,
-            sign=1.0 if self._plan.direction == "min" else -1.0,
-            epochs=int(trial.values.get("epochs", self._plan.experiment.epochs)),
-            stop=self._stop,
-            say=self._say,
-        )
-        self._judge(trial, making, making.make())
+        with self._busy(trial) as show:
+            making = Making(
+                trial,
+                command=self._plan.command,
+                metric=self._plan.metric,
+                sign=1.0 if self._plan.direction == "min" else -1.0,
+                epochs=int(trial.values.get("epochs", self._plan.experiment.epochs)),
+                stop=self._stop,
+                say=self._say,
+                show=show,
+            )
+            outcome = making.make()
+        self._judge(trial, making, outcome)
+
+    @contextmanager
+    def _busy(self, trial: Trial) -> Iterator[Callable[[str], object]]:
+        """On a terminal, what the trial is at; elsewhere ``output.txt`` tells."""
+        if not self._console.is_terminal:
+            yield lambda text: None
+            return
+        with self._console.status(f"trial {trial.number}  begins") as status:
+            yield lambda text: status.update(text)
 
     def _judge(self, trial: Trial, making: Making, outcome: Outcome) -> None:
         if outcome.pruned:

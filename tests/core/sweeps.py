@@ -5,6 +5,7 @@ python sweeps.py STUDY TRIALS
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -94,6 +95,28 @@ def epochs_of(study: Path, number: int) -> list[int]:
     """Epochs that the run of a trial has written."""
     files = (study / "runs" / f"trial-{number:04d}").glob("*/*/metrics.jsonl")
     return [json.loads(line)["epoch"] for file in files for line in file.read_text().splitlines()]
+
+
+def states(study: Path) -> list[str]:
+    """States of all trials."""
+    return [trial["state"] for trial in trials(study)]
+
+
+def starts(study: Path) -> list[int]:
+    """How often the run of each trial was started."""
+    files = sorted(study.glob("runs/trial-*/*/*/starts"))
+    return [len(file.read_text().splitlines()) for file in files]
+
+
+def rows(study: Path) -> list[dict[str, str]]:
+    """Lines of ``trials.csv``."""
+    with (study / "trials.csv").open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def runs_of(study: Path) -> list[Path]:
+    """Run folders that there are."""
+    return [path.parent for path in study.glob("runs/*/test/*/run.json")]
 
 
 if __name__ == "__main__":

@@ -40,12 +40,12 @@ def test_two_workers_go_on_with_what_a_killed_one_has_left(tmp_path: Path) -> No
     settings = write_settings(tmp_path, head, epochs="8", search="{'optimizer.lr': log_uniform(1e-3, 1e-2)}")
     study = tmp_path / "study"
     killed = start(settings, "--trials", "2")
-    wait_for(lambda: epochs_of(study, 0), 60)
+    wait_for(lambda: epochs_of(study, 0), 120)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
     begun = epochs_of(study, 0)
     workers = [start(settings, "--trials", "2") for _ in range(2)]
-    said = [worker.communicate(timeout=120) for worker in workers]
+    said = [worker.communicate(timeout=240) for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], said
     assert [error.splitlines()[-1] for _, error in said] == ["False", "False"]
     folders = [sorted(study.glob(f"runs/trial-000{n}/test/*/run.json")) for n in range(2)]
@@ -63,14 +63,3 @@ def test_two_workers_go_on_with_what_a_killed_one_has_left(tmp_path: Path) -> No
         assert read(folder / "experiment.json")["optimizer"]["parameters"]["lr"] == float(row["optimizer.lr"])
         assert read(folder / "run.json")["best_epoch"] == int(row["epoch"])
     assert len({row["optimizer.lr"] for row in rows}) == 2
-
-
-def test_an_unknown_parameter_ends_the_sweep_with_the_message_of_the_run(tmp_path: Path) -> None:
-    head = "from gammalearn_core import integers\n"
-    settings = write_settings(tmp_path, head, search="{'network.hiden': integers(4, 8)}")
-    worker = start(settings, "--trials", "2")
-    _, said = worker.communicate(timeout=60)
-    assert worker.returncode == 2
-    assert "error: trial 0 failed, and no other has a result yet: settings.py: 1 problem" in said
-    assert "network core.cnn2d: unknown parameter 'hiden'\n      did you mean 'hidden'?" in said
-    assert "Traceback" not in said
