@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "Train, validate and test the network of a settings file",
     "reproduce": "Do a finished run again, and tell whether it gives the same and, if not, why",
     "sweep": "Search for the best values of settings, in many runs of one settings file",
+    "lr-find": "Find the learning rates at which the network of a settings file learns",
     "check": "Tell every problem of a settings file, without reading an event",
     "plugins": "List plug-ins and show what they provide",
     "info": "Tell what DL1 and DL2 files hold, and what is wrong with them",
