@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from gammalearn_core.plugin.registry import Registry
@@ -33,6 +34,8 @@ def execute(arguments: argparse.Namespace, registry: Registry) -> int:
     """Check, then run or rehearse."""
     file = load_settings(arguments.settings, registry, arguments.overrides, fork_of=arguments.fork)
     logdir = arguments.logdir.expanduser()
+    # Of several processes, torch tells each that all parameters were used, which it looks for at every step.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     if arguments.debug:
         from gammalearn_core.engine.rehearsal import rehearse
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,8 +22,6 @@ from gammalearn_core.errors import DataError
 _log = logging.getLogger(__name__)
 
 LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
-DAMAGE = (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError)
-"""What a damaged file raises when it is read."""
 
 
 def save(path: Path, state: Mapping[str, Any], *, keep_as: Path | None = None) -> bool:
@@ -73,7 +70,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """
     try:
         return _read(path, device)
-    except (OSError, *DAMAGE) as error:
+    except Exception as error:
         raise DataError(f"the checkpoint {path} cannot be read: {_first_line(error)}") from error
 
 
@@ -94,7 +91,7 @@ def load_newest(folder: Path, device: torch.device | str = "cpu") -> dict[str, A
             return _read(path, device)
         except OSError as error:
             raise DataError(f"the checkpoint {path} cannot be read: {error.strerror}") from error
-        except DAMAGE as error:
+        except Exception as error:  # what a damaged or hostile file raises is anything
             _log.warning("checkpoint %s is damaged and left aside: %s", path.name, _first_line(error))
     return None
 

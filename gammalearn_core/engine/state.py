@@ -119,7 +119,7 @@ def check_loadable(running: RunningExperiment) -> None:
 
 def _stateful(running: RunningExperiment) -> dict[str, Any]:
     parts: dict[str, Any] = {"network": running.network, "optimizer": running.optimizer}
-    optional = {"ema": running.average, "schedule": running.schedule, "balance": running.built.balance}
+    optional = {"average": running.average, "schedule": running.schedule, "balance": running.built.balance}
     optional |= {f"transform{i}": t for i, (_, t) in enumerate(running.built.transforms)}
     optional |= {f"loss:{n}": loss for n, loss in running.built.losses.items()}
     optional |= {f"handler{i}": h for i, h in enumerate(running.handlers)}

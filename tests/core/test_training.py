@@ -128,7 +128,7 @@ def test_validation_and_predictions_are_made_with_the_average(tmp_path: Path) ->
     for state in states[2:]:
         expected = {n: 0.8 * mean + 0.2 * state[n] for n, mean in expected.items()}
     last = torch.load(run_folders(settings)[0] / "checkpoints" / "last.pt", weights_only=True)
-    average = {n.removeprefix("module."): t for n, t in last["part:ema"].items() if n != "n_averaged"}
+    average = {n.removeprefix("module."): t for n, t in last["part:average"].items() if n != "n_averaged"}
     assert all(torch.allclose(average[n], expected[n], atol=1e-6) for n in expected)
     assert all(torch.equal(last["part:network"][n], states[-1][n]) for n in expected)
     # Without the average the first epoch gives other numbers.
