@@ -41,7 +41,7 @@ def gathered(world: World, part: Evaluated) -> dict[str, Any]:
     for task in tasks:
         columns += [part.outputs[task], batch.truth[task], batch.weight[task], _dense(part, task)]
     # Double precision holds rows, classes and single precision exactly.
-    flat = torch.cat([c.double().reshape(len(batch), -1) for c in columns], dim=1)
+    flat = torch.cat([c.double().reshape(len(batch), c.shape[1:].numel()) for c in columns], dim=1)
     joined = world.interleave(flat.cpu()).to(flat.device)
     found = iter(_split(joined, columns))
     whole: dict[str, Any] = {"rows": next(found), "outputs": {}, "truth": {}, "losses": {}}

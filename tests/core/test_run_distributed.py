@@ -91,13 +91,14 @@ def same_results(one: Path, two: Path) -> None:
 def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    # The last batch has one sample, so that the second process has none; small ones lack a class.
-    one, two = (write_settings(tmp_path / name, NETWORK, **PLAIN) for name in ("one", "two"))
+    # Last batches have one sample, so that the second process has none; small ones lack a class.
+    uneven = PLAIN | {"batch_size": "10", "validation": "0.4"}
+    one, two = (write_settings(tmp_path / name, NETWORK, **uneven) for name in ("one", "two"))
     assert run(one) == 0
     done = run_together(two)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("done: ") == 1
-    assert record(one)["splits"]["train"]["samples"] % 23 == 1
+    assert [record(one)["splits"][split]["samples"] % 10 for split in ("train", "validation")] == [1, 1]
     same_results(one, two)
     predictions = [len(h5py.File(run_folders(s)[0] / "predictions" / "gamma.dl2.h5")) for s in (one, two)]
     assert predictions[0] == predictions[1]
