@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,9 @@ Command = Callable[[Path, Sequence[str]], list[str]]
 """``command(logdir, overrides)`` gives the arguments of the process."""
 STOPPED = (75, -signal.SIGTERM)
 """How a run ends that was asked to stop: with a checkpoint or, before it began, without."""
+
+_OF_GROUPS = ("MASTER_ADDR", "RANK", "SLURM_STEP_NUM_TASKS", "TORCHELASTIC_RUN_ID", "WORLD_SIZE")
+"""Variables by which ``torchrun`` and ``srun`` tell processes to train one network together: trials are not one."""
 
 
 def command_of(settings: Path, switches: Switches, given: Sequence[str]) -> Command:
@@ -47,10 +51,16 @@ class RunProcess:
     def __init__(self, command: Sequence[str], output: Path, descriptors: Sequence[int] = ()) -> None:
         self._output = output
         output.parent.mkdir(parents=True, exist_ok=True)
+        environment = {name: value for name, value in os.environ.items() if name not in _OF_GROUPS}
         with output.open("ab") as stream:
             self._start = stream.tell()
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, pass_fds=descriptors
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                pass_fds=descriptors,
             )
         self._asked = False
 

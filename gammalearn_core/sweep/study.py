@@ -92,6 +92,11 @@ class Study:
         """Whether any trial has come to an end that others can be compared with."""
         return bool(self.trials(TrialState.COMPLETE, TrialState.PRUNED))
 
+    def data(self) -> set[tuple[str, ...]]:
+        """Checksums of the files that trials have learned from; one set of them if nobody has changed the data."""
+        known = (tuple(trial.user_attrs.get("data", ())) for trial in self.trials(TrialState.COMPLETE))
+        return {files for files in known if files}
+
     def claim(self, wanted: int) -> Trial | None:
         """A trial that its worker has left, or else a new one; None if the study has as many as are wanted.
 

@@ -47,6 +47,12 @@ class Trial:
         """The newest run folder of the trial, once there is one."""
         return max((RunFolder(p.parent) for p in self.path.glob("*/*/run.json")), key=lambda f: f.id, default=None)
 
+    def data(self) -> list[str]:
+        """Checksums of the files that its run has read; none if it has not come so far."""
+        folder = self.run_folder()
+        record = folder.read_json(folder.run_json) if folder else {}
+        return sorted(file["sha256"] for file in record.get("data", ()))
+
     def report(self, value: float, epoch: int) -> None:
         """Let the study know of an epoch, once."""
         if epoch not in self._reported:

@@ -34,6 +34,9 @@ from gammalearn_core.sweep.space import short
 from gammalearn_core.sweep.study import Study
 from gammalearn_core.sweep.trial import Trial
 
+_IN_A_ROW = 3
+"""Failures, one after the other, after which a worker gives up: the disk may be full, or the GPU gone."""
+
 
 class SweepError(GammalearnError):
     """A sweep cannot go on; the exit code is that of the run that ended it."""
@@ -93,6 +96,7 @@ class _Worker:
     def __init__(self, plan: Sweep, study: Study, stop: StopRequest) -> None:
         self._plan, self._study, self._stop = plan, study, stop
         self._results = Results(study, plan.metric)
+        self._failures = 0
         self._console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def work(self) -> int:
@@ -153,12 +157,18 @@ class _Worker:
         else:
             self._finish(trial, making, TrialState.FAIL, outcome.message)
             self._stop_if_all_fail(trial, outcome)
+            return
+        self._failures = 0
 
     def _stop_if_all_fail(self, trial: Trial, outcome: Outcome) -> None:
-        """A loss that is not finite is a result; any other failure of the first trial will be that of all."""
-        if outcome.code == EXIT_NON_FINITE or self._study.has_results():
+        """A loss that is not finite is a result; others, of the first trial or in a row, may be those of all."""
+        if outcome.code == EXIT_NON_FINITE:
             return
-        what = f"trial {trial.number} failed, and no other has a result yet: {outcome.message}"
+        self._failures += 1
+        if self._study.has_results() and self._failures < _IN_A_ROW:
+            return
+        others = f"as {_IN_A_ROW - 1} before it" if self._study.has_results() else "and no other has a result yet"
+        what = f"trial {trial.number} failed, {others}: {outcome.message}"
         code = outcome.code if outcome.code in (EXIT_CHECK_FAILED, EXIT_SETTINGS) else EXIT_CHECK_FAILED
         raise SweepError(f"{what}\nIts output is in {trial.path / 'output.txt'}", code)
 
@@ -167,9 +177,11 @@ class _Worker:
         folder = trial.run_folder()
         value, epoch = making.best or (None, None)
         place = str(folder.path.relative_to(self._plan.path)) if folder else ""
-        trial.note(value=value, epoch=epoch, epochs=making.epoch, folder=place, error=error)
+        trial.note(value=value, epoch=epoch, epochs=making.epoch, folder=place, error=error, data=trial.data())
         self._study.finish(trial, state, value if state == TrialState.COMPLETE else None)
         self._tell(trial, making, state, error)
+        if len(self._study.data()) > 1:
+            self._say("warning: the files of the data are not the same for all trials; compare them with care")
         self._results.write_table()
         if self._results.best() != best_before:
             self._say(self._results.best_few())

@@ -1,7 +1,7 @@
 """What a sweep sees of a run, without the run: a folder, losses, and a way to end.
 
 How it behaves is said by environment variables: ``PACE`` (seconds an epoch), ``SAYS`` (code of its end, after an epoch;
-or ``nan``), ``DIES`` (it kills itself after two epochs, ``once`` or ``always``).
+or ``nan``), ``DIES`` (it kills itself after two epochs, ``once`` or ``always``), ``DATA`` (checksums of files).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def main(arguments: list[str]) -> int:
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
-    (folder / "run.json").write_text("{}")
+    data = [{"sha256": name} for name in os.environ.get("DATA", "").split()]
+    (folder / "run.json").write_text(json.dumps({"data": data}))
     with (folder / "starts").open("a") as stream:
         stream.write("start\n")
     lines = (folder / "metrics.jsonl").read_text().splitlines() if (folder / "metrics.jsonl").exists() else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from gammalearn_core.errors import SettingsError
 from gammalearn_core.settings.search import uniform
 from gammalearn_core.sweep import figure
 from gammalearn_core.sweep import making
+from gammalearn_core.sweep.process import RunProcess
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +73,14 @@ def test_wrong_settings_of_a_later_trial_fail_it_alone(study: Path, monkeypatch:
     monkeypatch.setenv("SAYS", "2")
     assert work(study, 3) == 0
     assert states(study) == ["COMPLETE", "FAIL", "FAIL"]
+
+
+def test_a_worker_whose_trials_all_fail_gives_up(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work(study, 1)
+    monkeypatch.setenv("SAYS", "1")
+    with pytest.raises(GammalearnError, match="trial 3 failed, as 2 before it: what is wrong"):
+        work(study, 9)
+    assert states(study) == ["COMPLETE", "FAIL", "FAIL", "FAIL"]
 
 
 def test_damaged_data_end_the_sweep_and_leave_the_trial(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,3 +164,22 @@ def test_a_study_that_cannot_be_written_is_told(study: Path) -> None:
     study.write_text("a file")
     with pytest.raises(SettingsError, match=r"--study: no study can be kept in .*: (File exists|Not a directory)"):
         work(study, 1)
+
+
+def test_trials_on_other_data_bring_a_warning(
+    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for files in ("a b", "b a", "a c"):
+        monkeypatch.setenv("DATA", files)
+        work(study, len(states(study)) + 1 if study.exists() else 1)
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert warnings == ["warning: the files of the data are not the same for all trials; compare them with care"]
+
+
+def test_a_run_does_not_join_those_of_other_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLURM_STEP_NUM_TASKS", "RANK", "WORLD_SIZE", "MASTER_ADDR", "TORCHELASTIC_RUN_ID", "SLURM_JOB_ID"):
+        monkeypatch.setenv(name, "4")
+    script = "import os; print(*sorted(name for name, value in os.environ.items() if value == '4'))"
+    process = RunProcess([sys.executable, "-S", "-c", script], tmp_path / "output.txt")
+    wait_for(lambda: process.poll() is not None)
+    assert (tmp_path / "output.txt").read_text() == "SLURM_JOB_ID\n"
