@@ -31,7 +31,7 @@ def execute(arguments: argparse.Namespace, registry: Registry) -> int:
         arguments.run,
         registry,
         logdir=arguments.logdir.expanduser(),
-        data_root=arguments.data_root.expanduser() if arguments.data_root else None,
+        data_root=arguments.data_root.expanduser().absolute() if arguments.data_root else None,
         trust_settings=arguments.trust_settings,
         check_only=arguments.check,
     )

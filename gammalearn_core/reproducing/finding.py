@@ -11,6 +11,7 @@ from gammalearn_core.engine.checksums import sha256_of
 from gammalearn_core.engine.provenance.paths import found_again
 from gammalearn_core.errors import DataError
 from gammalearn_core.reproducing.recorded import RecordedRun
+from gammalearn_core.reproducing.telling import printable
 
 
 def find_data(run: RecordedRun, *, data_root: Path | None) -> dict[str, tuple[Path, ...]]:
@@ -62,7 +63,7 @@ def _find(run: RecordedRun, item: dict[str, Any], data_root: Path | None) -> Pat
                 return path
             other.append(str(path))
     told = f" ({' and '.join(dict.fromkeys(other))} has other content)" if other else ""
-    return f"{item['path']}, sha256 {item['sha256'][:12]}…{told}"
+    return printable(f"{item['path']}, sha256 {item['sha256'][:12]}…{told}")
 
 
 def _candidates(run: RecordedRun, text: str, data_root: Path | None) -> Iterator[Path]:

@@ -24,6 +24,7 @@ from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.reproducing.parameters import given
 from gammalearn_core.reproducing.parameters import value_of
 from gammalearn_core.reproducing.recorded import RecordedRun
+from gammalearn_core.reproducing.telling import printable
 from gammalearn_core.settings.elsewhere import Elsewhere
 from gammalearn_core.settings.experiment import Experiment
 from gammalearn_core.settings.load import MODULE
@@ -160,9 +161,9 @@ def nothing_compiled() -> Iterator[None]:
 
 def refuse_untrusted(run: RecordedRun, places: list[str]) -> SettingsError:
     """What is said of a run whose settings file would have to be run."""
-    what = f"only the run's settings file can give {', '.join(places)}, and it is code"
+    what = f"only the run's settings file can give {printable(', '.join(places))}, and it is code"
     hint = f"read {run.folder.settings} and {FOLDER}/ beside it, and add --trust-settings if you trust them"
-    return SettingsError([Problem(str(run.folder.path), what, hint)])
+    return SettingsError([Problem("", what, hint)], str(run.folder.path))
 
 
 __all__ = ["Files", "needs_settings", "nothing_compiled", "rebuilt", "refuse_untrusted", "run_again"]

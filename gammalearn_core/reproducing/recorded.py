@@ -65,6 +65,8 @@ def read_run(path: Path) -> RecordedRun:
         what = f"the run has not finished (it is {record.get('status')!r}), so that there is nothing to compare with"
         raise _refusal(path, what, "the command that began it goes on with it")
     described = _read(folder.experiment_json)
+    if folder.metrics_json.is_file():
+        _read(folder.metrics_json)  # now, and not after hours of training
     _check_unchanged(folder, record, described)
     return RecordedRun(folder=folder, record=record, described=described)
 
@@ -97,7 +99,7 @@ def _check_unchanged(folder: RunFolder, record: dict[str, Any], described: dict[
 
 
 def _refusal(path: Path, what: str, hint: str = "") -> SettingsError:
-    return SettingsError([Problem(str(path), what, hint)])
+    return SettingsError([Problem("", what, hint)], str(path))
 
 
 __all__ = ["RecordedRun", "read_run"]

@@ -33,6 +33,8 @@ from gammalearn_core.reproducing.recorded import RecordedRun
 from gammalearn_core.reproducing.recorded import read_run
 from gammalearn_core.reproducing.results import compare
 from gammalearn_core.reproducing.telling import facts_told
+from gammalearn_core.reproducing.telling import printable
+from gammalearn_core.reproducing.telling import sessions_told
 from gammalearn_core.reproducing.telling import verdict
 from gammalearn_core.settings.check import check
 from gammalearn_core.settings.load import SettingsFile
@@ -94,6 +96,7 @@ def reproduce(
             file = rebuilt(recorded, registry, files)
         _set_modes(recorded, file)
         found = _differences(recorded, *_made_of(file, registry), partly=True)
+        _say(sessions_told(recorded.record))
         _say(facts_told(found))
         if check_only:
             return EXIT_CHECK_FAILED if found else EXIT_DONE
@@ -159,7 +162,7 @@ def _compared(recorded: RecordedRun, folder: RunFolder, *, told: list[Difference
 
 def _say(lines: Iterable[str]) -> None:
     for line in lines if _is_first() else ():
-        print(line)
+        print(printable(line))
 
 
 def _is_first() -> bool:

@@ -72,10 +72,14 @@ def _distance(then: float | None, now: float | None) -> float:
 
 
 def _first_epoch(then: RunFolder, now: RunFolder) -> int | None:
-    for before, after in zip(then.history(), now.history(), strict=False):
-        if any(before.get(split) != after.get(split) for split in ("train", "validation")):
-            return int(before.get("epoch", 0))
-    return None
+    before, after = _epochs(then), _epochs(now)
+    return next((epoch for epoch in before if epoch in after and before[epoch] != after[epoch]), None)
+
+
+def _epochs(folder: RunFolder) -> dict[int, tuple[object, object]]:
+    lines: list[Any] = folder.history()
+    known = [line for line in lines if isinstance(line, dict) and isinstance(line.get("epoch"), int)]
+    return {line["epoch"]: (line.get("train"), line.get("validation")) for line in known}
 
 
 __all__ = ["Comparison", "compare"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 from gammalearn_core.reproducing.facts import Difference
 from gammalearn_core.reproducing.results import Comparison
@@ -15,6 +17,17 @@ _CHANCE = (
 )
 
 
+def printable(text: str) -> str:
+    r"""A text without what would steer a terminal: folders can come from strangers.
+
+    Examples
+    --------
+    >>> printable("2.0\x1b[2J")
+    '2.0?[2J'
+    """
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def facts_told(found: Sequence[Difference]) -> Iterator[str]:
     """Facts that differ, the likeliest cause first."""
     if not found:
@@ -24,6 +37,14 @@ def facts_told(found: Sequence[Difference]) -> Iterator[str]:
     yield from (f"  {difference}" for difference in found[:_SHOWN])
     if len(found) > _SHOWN:
         yield f"  and {len(found) - _SHOWN} more"
+
+
+def sessions_told(record: Mapping[str, Any]) -> Iterator[str]:
+    """Whether a run that went on did so with other versions, which only its last session is compared by."""
+    earlier = record.get("earlier")
+    known = [e for e in earlier if isinstance(e, dict)] if isinstance(earlier, list) else []
+    if any(session.get(n, record.get(n)) != record.get(n) for session in known for n in ("plugins", "environment")):
+        yield "the run went on with other versions than it began with; those of the end are compared"
 
 
 def verdict(found: Sequence[Difference], results: Comparison, *, told: Sequence[Difference] = ()) -> Iterator[str]:
@@ -46,4 +67,4 @@ def _numbers(results: Comparison) -> str:
     return f"{len(results.others)} of {results.numbers} differ, most {name}: {then!r} then, {now!r} now"
 
 
-__all__ = ["facts_told", "verdict"]
+__all__ = ["facts_told", "printable", "sessions_told", "verdict"]

@@ -87,7 +87,8 @@ def test_a_run_is_done_again_from_its_folder_alone(
     place: Path, recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = contents(recorded)
-    assert reproduce(recorded, place, "--logdir", "again") == 0
+    Path("data").symlink_to(place / "data")
+    assert main(["reproduce", "run", "--data-root", "data", "--logdir", "again"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "what it was made of: no recorded fact differs" in lines
     assert lines[-1] == "identical"
@@ -156,6 +157,20 @@ def test_facts_that_differ_are_told_by_how_likely_they_are_the_cause(
     assert "  instructions of the processor: amx_bf16 then, nothing more now" in lines
 
 
+def test_a_record_cannot_steer_the_terminal_and_tells_of_its_sessions(
+    place: Path, recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def other(facts: Any) -> None:
+        facts["environment"]["packages"]["torch"] = "2.0\x1b[2J"
+        facts["earlier"] = [{"environment": facts["environment"] | {"python": "3.0"}}]
+
+    change(recorded, other)
+    assert reproduce(recorded, place, "--check") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "the run went on with other versions than it began with; those of the end are compared" in lines
+    assert any("version of torch: 2.0?[2J then" in line for line in lines)
+
+
 def test_the_threads_of_the_run_are_taken(place: Path, recorded: Path) -> None:
     change(recorded, lambda facts: facts["determinism"].update(threads=2))
     assert reproduce(recorded, place, "--check") == 0
@@ -190,6 +205,7 @@ def test_a_default_that_has_changed_is_told_as_a_setting(
         (lambda f: (f / "experiment.json").unlink(), 4, "experiment.json cannot be read"),
         (lambda f: change(f, lambda e: e.update(seed=2), "experiment.json"), 2, "changed since the run"),
         (lambda f: (f / "settings.py").write_text("import os"), 2, "changed since the run"),
+        (lambda f: (f / "metrics.json").write_text("{"), 4, "metrics.json cannot be read"),
         (lambda f: change(f, lambda r: r.update(data=[{"path": 3}])), 4, "path and checksum of each file"),
         (lambda f: change_settings(f, lambda e: e.pop("losses")), 4, "is not what a run writes"),
         (lambda f: change_settings(f, lambda e: e.update(epochs="many")), 2, "epochs"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from runs import EXAMPLES
 from runs import read
 from runs import run
 from runs import run_folders
@@ -49,14 +50,18 @@ def apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 def test_a_run_with_code_of_its_own_is_done_again_where_it_is_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "reproduced_networks.py").write_text(NETWORK)
-    head = "from reproduced_networks import Flat"
-    settings = write_settings(tmp_path, head, network="ref(Flat)", data=DATA, transforms="[]")
+    first = tmp_path / "first"
+    first.mkdir()
+    (first / "reproduced_networks.py").write_text(NETWORK)
+    shutil.copy(EXAMPLES / "gamma_diffuse_prod6_run10.dl1.h5", first / "gamma.h5")
+    head = "from pathlib import Path\n\nfrom reproduced_networks import Flat"
+    data = "ref('core.dl1', paths=[str(Path(__file__).parent / '*.h5')], cameras='MSTx-NectarCam')"
+    settings = write_settings(first, head, network="ref(Flat)", data=data, transforms="[]")
     assert run(settings, "--set", "epochs=1") == 0
     recorded = tmp_path / "elsewhere" / "run"
     shutil.copytree(run_folders(settings)[0], recorded)
-    for path in (settings, tmp_path / "reproduced_networks.py", tmp_path / "runs"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.move(first / "gamma.h5", tmp_path / "gamma.h5")
+    shutil.rmtree(first)
     monkeypatch.delitem(sys.modules, "reproduced_networks")
     capsys.readouterr()
 

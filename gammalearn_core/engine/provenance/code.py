@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import sysconfig
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -110,9 +111,10 @@ def _ids(built: Built) -> Iterator[str]:
 
 
 def _package_sha256(registry: Registry, plugin: str) -> str | None:
-    """Checksum of the sources of the package that a plug-in's components are in."""
+    """Checksum of the sources of the package that most components of a plug-in are in."""
     targets = (c.target for id, c in registry.components() if id.partition(".")[0] == plugin)
-    package = next((t.partition(":")[0].partition(".")[0] for t in targets), "")
+    packages = Counter(target.partition(":")[0].partition(".")[0] for target in targets)
+    package = packages.most_common(1)[0][0] if packages else ""
     spec = find_spec(package) if package and plugin != LOCAL else None
     if spec is None or not spec.submodule_search_locations:
         return None
