@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import sysconfig
 from collections import Counter
@@ -148,12 +149,12 @@ def _modules(registry: Registry, folder: Path) -> Iterator[tuple[str, str, Path]
     versioned = {"gammalearn_core", "__main__", MODULE, *packages}
     installed = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     for name, module in sorted(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or not file.endswith(".py") or name.partition(".")[0] in versioned:
+        file = str(getattr(module, "__file__", None))
+        if not file.startswith(f"{folder}{os.sep}") or name.partition(".")[0] in versioned:
             continue
         path = Path(file).resolve()
         theirs = "site-packages" in path.parts or any(path.is_relative_to(place) for place in installed)
-        if path.is_relative_to(folder) and path.is_file() and not theirs:
+        if path.suffix == ".py" and path.is_file() and not theirs:
             yield name, "/".join([FOLDER, *_place(name, path)]), path
 
 
