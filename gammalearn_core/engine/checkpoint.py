@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,11 +46,16 @@ def save(path: Path, state: Mapping[str, Any], *, keep_as: Path | None = None) -
             path.replace(keep_as)
         part.replace(path)
     except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
+        why = "the disk is full" if _is_full(path.parent) else _first_line(error)
         part.unlink(missing_ok=True)
-        _log.warning("checkpoint %s is not written, an older one stands: %s", path.name, error)
+        _log.warning("checkpoint %s is not written, an older one stands: %s", path.name, why)
         return False
     _flush_folder(path.parent)
     return True
+
+
+def _is_full(folder: Path) -> bool:
+    return shutil.disk_usage(folder).free < 2**16
 
 
 def _flush_folder(folder: Path) -> None:

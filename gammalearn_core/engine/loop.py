@@ -16,6 +16,7 @@ from gammalearn_core.engine.measuring import Measuring
 from gammalearn_core.engine.measuring import mean_losses
 from gammalearn_core.engine.progress import TrainingProgress
 from gammalearn_core.engine.running import RunningExperiment
+from gammalearn_core.engine.saving import Saving
 from gammalearn_core.engine.schedule import Pace
 from gammalearn_core.engine.schedule import advance
 from gammalearn_core.engine.schedule import pace_of
@@ -52,7 +53,8 @@ class Loop:
         self.progress = Progress()
         self.epoch_length = steps_per_epoch(running)
         self._lines: list[dict[str, Any]] = []
-        self._epoch_start = self._saved = time.monotonic()
+        self._saving = Saving(running, lambda: state_of(running, self.progress, self.epoch_length))
+        self._epoch_start = time.monotonic()
         self._make_engines()
 
     def restore(self) -> bool:
@@ -78,7 +80,6 @@ class Loop:
             A signal or the end of the time asked for it; the last checkpoint is written.
         """
         trainer = self.running.trainer
-        self._saved = time.monotonic()
         try:
             if trainer.state.iteration == (self.progress.epochs + 1) * self.epoch_length:
                 # Stopped between the last step of an epoch and its end.
@@ -88,10 +89,11 @@ class Loop:
                 trainer.run(data, max_epochs=self.running.settings.epochs, epoch_length=self.epoch_length)
             if self.running.stop.agreed:
                 raise stopped(self.running)
+            self._saving.insist()
         except StoppedError:
             self.shown.close()
             if not self.progress.complete:
-                self._save_last()
+                self._saving.save_last()
             raise
         self.shown.close()
 
@@ -186,16 +188,13 @@ class Loop:
         self._lines.append(self._line(epoch, engine.state.iteration))
         self._write_lines()
         self._keep_if_best(epoch)
-        self._save_last()
+        self._saving.save_last()
         self.shown.epoch(epoch, self.running.latest)
 
     def _keep_if_best(self, epoch: int) -> None:
-        before = self.progress.best_loss, self.progress.best_epoch
-        if not math.isfinite(self._loss) or self._loss >= before[0]:
-            return
-        self.progress.best_loss, self.progress.best_epoch = self._loss, epoch
-        if not self._save(checkpoint.BEST):
-            self.progress.best_loss, self.progress.best_epoch = before
+        if math.isfinite(self._loss) and self._loss < self.progress.best_loss:
+            self.progress.best_loss, self.progress.best_epoch = self._loss, epoch
+            self._saving.save_best()
 
     def _write_lines(self) -> None:
         """Write what is known of epochs; if the disk is full, it is tried again after the next one."""
@@ -215,25 +214,12 @@ class Loop:
             **self.running.latest,
         }
 
-    def _save(self, name: str, *, keep_as: str | None = None) -> bool:
-        if not self.running.world.first:
-            return True
-        state = state_of(self.running, self.progress, self.epoch_length)
-        folder = self.running.folder.checkpoints
-        return checkpoint.save(folder / name, state, keep_as=folder / keep_as if keep_as else None)
-
-    def _save_last(self) -> None:
-        # What a killed run has told of steps before the checkpoint is not told again.
-        self.running.flush()
-        self._save(checkpoint.LAST, keep_as=checkpoint.PREVIOUS)
-        self._saved = time.monotonic()
-
     def _end_step(self, engine: Engine) -> None:
         """After everything else that a step brings, so that a checkpoint holds it."""
         if self.running.stop.agreed:
             engine.terminate(skip_completed=True)
-        elif time.monotonic() - self._saved > self.running.settings.checkpoint_minutes * 60:
-            self._save_last()
+        else:
+            self._saving.save_in_time()
 
     def _stop_evaluation(self, engine: Engine) -> None:
         if self.running.stop.ask(self.running.world):

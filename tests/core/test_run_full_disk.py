@@ -69,7 +69,7 @@ def test_a_disk_that_is_full_for_a_while_changes_nothing(
     whole = settings_in(tmp_path / "whole", tmp_path / "whole", free_again=2)
     assert run(full, logdir=disk / "runs") == 0
     error = capsys.readouterr().err
-    assert "checkpoint last.pt is not written, an older one stands" in error
+    assert "checkpoint best.pt is not written, an older one stands: the disk is full" in error
     assert "Traceback" not in error
     assert run(whole) == 0
     same_weights(full, whole, disk)
@@ -82,8 +82,9 @@ def test_a_disk_that_stays_full_can_be_gone_on_with_when_there_is_room(
     whole = settings_in(tmp_path / "whole", tmp_path / "whole", free_again=99)
     assert run(full, logdir=disk / "runs") == 1
     error = capsys.readouterr().err
-    assert f"error: the disk of {disk}" in error
-    assert "When there is room, the same command goes on" in error
+    assert f"error: the weights cannot be written to {disk}" in error
+    assert "the same command goes on from the checkpoint that is there" in error
+    assert "checkpoint best.pt is not written, an older one stands: the disk is full" in error
     assert "Traceback" not in error
     (disk / "filling").unlink()
     assert run(full, logdir=disk / "runs") == 0
@@ -95,6 +96,7 @@ def same_weights(full: Path, whole: Path, disk: Path) -> None:
     """One run folder on the disk, with the weights of the run that had room."""
     (full.parent / "runs").symlink_to(disk / "runs")
     assert len(run_folders(full)) == 1
-    assert record(full)["weights_sha256"] == record(whole)["weights_sha256"]
+    for name in ("weights_sha256", "best_weights_sha256", "best_epoch"):
+        assert record(full)[name] == record(whole)[name]
     assert (run_folders(full)[0] / "metrics.jsonl").read_text().count("\n") == 5
     assert not list(disk.glob("**/.*.part"))
