@@ -19,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run the copy of the settings file, which is code: needed if the run has components of its own",
     )
     parser.add_argument(
+        "--fresh", action="store_true", help="begin again, even if a repetition that was stopped can be continued"
+    )
+    parser.add_argument(
         "--check", action="store_true", help="only compare versions, data and machine with those of the run"
     )
 
@@ -34,6 +37,7 @@ def execute(arguments: argparse.Namespace, registry: Registry) -> int:
         data_root=arguments.data_root.expanduser().absolute() if arguments.data_root else None,
         trust_settings=arguments.trust_settings,
         check_only=arguments.check,
+        fresh=arguments.fresh,
     )
 
 

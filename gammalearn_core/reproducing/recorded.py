@@ -19,7 +19,7 @@ from gammalearn_core.errors import SettingsError
 
 @frozen(kw_only=True)
 class RecordedRun:
-    """A finished run."""
+    """A run, finished as a rule."""
 
     folder: RunFolder
     record: dict[str, Any]
@@ -44,13 +44,19 @@ class RecordedRun:
         return [str(text) for text in given] if isinstance(given, list) else []
 
 
-def read_run(path: Path) -> RecordedRun:
+def read_run(path: Path, *, finished: bool = True) -> RecordedRun:
     """What a run folder tells.
+
+    Parameters
+    ----------
+    path : Path
+    finished : bool
+        Whether the run must have finished.
 
     Raises
     ------
     SettingsError
-        It is no run folder, the run has not finished, or its files have been changed.
+        It is no run folder, the run has not finished though it must, or its files have been changed.
     DataError
         A file of it is damaged.
     """
@@ -61,7 +67,7 @@ def read_run(path: Path) -> RecordedRun:
     record = _read(folder.run_json)
     if record.get("schema") != SCHEMA:
         raise _refusal(folder.run_json, f"has schema {record.get('schema')!r}; this version reads schema {SCHEMA}")
-    if record.get("status") != "finished":
+    if finished and record.get("status") != "finished":
         what = f"the run has not finished (it is {record.get('status')!r}), so that there is nothing to compare with"
         raise _refusal(path, what, "the command that began it goes on with it")
     described = _read(folder.experiment_json)

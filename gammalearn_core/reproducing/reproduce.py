@@ -9,16 +9,17 @@ from typing import Any
 
 from gammalearn_core.engine.build import build
 from gammalearn_core.engine.folder import RunFolder
+from gammalearn_core.engine.folder import latest_run
 from gammalearn_core.engine.provenance import describe_data
 from gammalearn_core.engine.provenance import describe_experiment
 from gammalearn_core.engine.provenance import describe_run
 from gammalearn_core.engine.provenance import settings_sha256
+from gammalearn_core.engine.provenance.paths import found_again
 from gammalearn_core.engine.run import run
 from gammalearn_core.errors import EXIT_CHECK_FAILED
 from gammalearn_core.errors import EXIT_DONE
 from gammalearn_core.errors import RunFailedError
 from gammalearn_core.errors import SettingsError
-from gammalearn_core.errors import StoppedError
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.reproducing.facts import Difference
 from gammalearn_core.reproducing.facts import differences
@@ -50,10 +51,11 @@ def reproduce(
     data_root: Path | None = None,
     trust_settings: bool = False,
     check_only: bool = False,
+    fresh: bool = False,
 ) -> int:
     """Do a run again from its folder alone, and tell whether it gives the same.
 
-    The recorded run stays as it is; the new one is an ordinary run folder.
+    The recorded run stays as it is; the new one is an ordinary run folder. If it was stopped, the same call goes on.
 
     Parameters
     ----------
@@ -69,6 +71,8 @@ def reproduce(
         installed, and nothing of the folder is executed.
     check_only : bool
         Compare what the run was made of with what is here, and train nothing.
+    fresh : bool
+        Begin again, even if an earlier repetition of this run can be continued.
 
     Returns
     -------
@@ -95,12 +99,14 @@ def reproduce(
             _say([f"{recorded.name}: made again of installed components; no code of the folder is run"])
             file = rebuilt(recorded, registry, files)
         _set_modes(recorded, file)
-        found = _differences(recorded, *_made_of(file, registry), partly=True)
+        record, described = _made_of(file, registry)
+        found = _differences(recorded, record, described, partly=True)
         _say(sessions_told(recorded.record))
         _say(facts_told(found))
         if check_only:
             return EXIT_CHECK_FAILED if found else EXIT_DONE
-        folder = _done_again(file, registry, logdir)
+        unfinished = None if fresh else _unfinished(recorded, logdir / file.experiment.name, record)
+        folder = _done_again(file, registry, logdir, unfinished)
         return EXIT_DONE if folder is None else _compared(recorded, folder, told=found)
 
 
@@ -137,20 +143,28 @@ def _differences(
     return differences(then, with_settings(record, described), partly=partly)
 
 
-def _done_again(file: SettingsFile, registry: Registry, logdir: Path) -> RunFolder | None:
-    """The folder of a new run; None in processes that write none."""
+def _unfinished(recorded: RecordedRun, runs: Path, record: dict[str, Any]) -> RunFolder | None:
+    """The newest run of these settings, if it is a repetition of this run that can go on."""
+    newest = latest_run(runs.parent, runs.name, record["settings_sha256"])
+    if newest is None:
+        return None
+    known = newest.read_json(newest.run_json)
+    way = (known.get("settings_file") or {}).get("folder")
+    ours = way is not None and found_again(way, newest.path.resolve()) == recorded.folder.path.resolve()
+    return newest if ours and known.get("status") != "finished" else None
+
+
+def _done_again(file: SettingsFile, registry: Registry, logdir: Path, unfinished: RunFolder | None) -> RunFolder | None:
+    """The folder of a new run, or of the unfinished one; None in processes that write none."""
     parent = logdir / file.experiment.name
     before = set(parent.glob("*/run.json"))
-    try:
-        run(file, registry, logdir=logdir, fresh=True)
-    except StoppedError as error:
-        raise StoppedError("stopped before the end; the same command begins again") from error
+    run(file, registry, logdir=logdir, fresh=unfinished is None)
     if not _is_first():
         return None
     new = sorted(set(parent.glob("*/run.json")) - before)
-    if not new:
+    if unfinished is None and not new:
         raise RunFailedError(f"no run folder is left in {parent}")
-    return RunFolder(new[-1].parent)
+    return unfinished or RunFolder(new[-1].parent)
 
 
 def _compared(recorded: RecordedRun, folder: RunFolder, *, told: list[Difference]) -> int:

@@ -101,6 +101,22 @@ def test_a_run_is_done_again_from_its_folder_alone(
     assert main(["reproduce", str(new), "--check"]) == 0  # data are found from where the first run is
 
 
+def test_a_repetition_that_was_stopped_goes_on(
+    place: Path, recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = tmp_path / "runs" / "test"
+    assert reproduce(recorded, place) == 0
+    (new,) = (path for path in runs.iterdir() if path.is_dir())
+    change(new, lambda facts: facts.update(status="stopped", weights_sha256=None))
+    assert reproduce(recorded, place) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "identical"
+    assert [path for path in runs.iterdir() if path.is_dir()] == [new]
+    change(new, lambda facts: facts.update(status="running"))
+    other = Path(shutil.copytree(recorded, tmp_path / "other"))
+    assert reproduce(other, place) == 0  # another run's repetition is not gone on with
+    assert len([path for path in runs.iterdir() if path.is_dir()]) == 2
+
+
 def test_data_are_found_from_the_working_directory_and_from_the_run(
     place: Path, recorded: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
