@@ -18,7 +18,6 @@ import pytest
 import gammalearn_core
 from gammalearn_core import Experiment
 from gammalearn_core import errors
-from gammalearn_core import ref
 from gammalearn_core.cli import COMMANDS
 from gammalearn_core.cli import plugins as plugins_command
 from gammalearn_core.plugin import API_VERSION
