@@ -78,6 +78,8 @@ def read_run(path: Path, *, finished: bool = True) -> RecordedRun:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise DataError(f"{path} cannot be read: there is no such file")
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -91,6 +93,8 @@ def _read(path: Path) -> dict[str, Any]:
 def _check_unchanged(folder: RunFolder, record: dict[str, Any], described: dict[str, Any]) -> None:
     """The settings must be those that the run was made with."""
     hint = "take the folder as the run has left it"
+    if not folder.settings.is_file():
+        raise DataError(f"{folder.settings} cannot be read: there is no such file")
     try:
         if settings_sha256(described) != record.get("settings_sha256"):
             raise _refusal(folder.experiment_json, "has been changed since the run: its checksum is another", hint)

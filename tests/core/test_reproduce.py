@@ -219,6 +219,7 @@ def test_a_default_that_has_changed_is_told_as_a_setting(
         (lambda f: (f / "run.json").write_text("{"), 4, "run.json cannot be read: it is damaged"),
         (lambda f: (f / "experiment.json").write_text("[]"), 4, "does not hold names and values"),
         (lambda f: (f / "experiment.json").unlink(), 4, "experiment.json cannot be read"),
+        (lambda f: ((f / "settings.py").unlink(), os.mkfifo(f / "settings.py")), 4, "settings.py cannot be read"),
         (lambda f: change(f, lambda e: e.update(seed=2), "experiment.json"), 2, "changed since the run"),
         (lambda f: (f / "settings.py").write_text("import os"), 2, "changed since the run"),
         (lambda f: (f / "metrics.json").write_text("{"), 4, "metrics.json cannot be read"),
