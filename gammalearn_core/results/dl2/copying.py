@@ -6,6 +6,7 @@ h5py does this without executing the pickles that some attributes hold.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,13 @@ import hdf5plugin  # noqa: F401 - registers the blosc filters that ctapipe uses
 import numpy as np
 from numpy.typing import NDArray
 
+from gammalearn_core.data.columns import damaged
+from gammalearn_core.data.columns import label
+from gammalearn_core.errors import DataError
+
 Rows = NDArray[np.bool_]
+_AT_ONCE = 2**22
+"""Bytes that are copied at once, about."""
 
 
 def copy_group(source: h5py.File, destination: h5py.File, path: str) -> None:
@@ -28,17 +35,43 @@ def copy_group(source: h5py.File, destination: h5py.File, path: str) -> None:
         _copy_node(source[path], destination, path)
 
 
-def copy_rows(parts: Sequence[tuple[h5py.Dataset, Rows]], destination: h5py.File) -> h5py.Dataset:
-    """One table of chosen rows of several files, one after the other. The tables must have one type."""
+def copy_rows(parts: Sequence[tuple[h5py.Dataset, Rows | None]], destination: h5py.File) -> h5py.Dataset:
+    """One table of chosen rows of several files, or all rows if None, one after the other, a block at a time.
+
+    Raises
+    ------
+    DataError
+        The tables are not of one type, or one is damaged.
+    """
     first = parts[0][0]
     table = destination.get(first.name) or _create_like(first, destination, first.name)
-    write_raw(table, np.concatenate([read_raw(dataset)[keep] for dataset, keep in parts]))
+    for dataset, _ in parts:
+        if dataset.id.get_type() != table.id.get_type():
+            raise DataError(f"{label(dataset)} has other columns than the same table of {first.file.filename}")
+    _resize(table, sum(len(d) if keep is None else int(np.count_nonzero(keep)) for d, keep in parts))
+    filled = 0
+    for dataset, keep in parts:
+        for start, stop in blocks(dataset):
+            rows = read_raw(dataset, start, stop)
+            rows = rows if keep is None else rows[keep[start:stop]]
+            write_raw(table, rows, filled)
+            filled += len(rows)
     return table
+
+
+def blocks(dataset: h5py.Dataset) -> Iterator[tuple[int, int]]:
+    """Rows of a table, a few MB at a time and whole chunks."""
+    chunk = dataset.chunks[0] if dataset.chunks else 1
+    step = max(1, _AT_ONCE // max(1, dataset.id.get_type().get_size()) // chunk) * chunk
+    for start in range(0, len(dataset), step):
+        yield start, min(start + step, len(dataset))
 
 
 def _copy_node(node: h5py.Group | h5py.Dataset, destination: h5py.File, path: str) -> None:
     if isinstance(node, h5py.Dataset):
-        write_raw(_create_like(node, destination, path), read_raw(node))
+        made = _create_like(node, destination, path)
+        for start, stop in blocks(node) if node.shape else [(0, None)]:
+            write_raw(made, read_raw(node, start, stop), start if node.shape else None)
         return
     copy_attributes(node, destination.require_group(path), "")
     for name in node:
@@ -56,23 +89,50 @@ def _create_like(dataset: h5py.Dataset, destination: h5py.File, path: str) -> h5
     return destination[path]
 
 
-def read_raw(dataset: h5py.Dataset) -> NDArray[Any]:
-    """All rows, byte by byte as they are stored."""
-    rows = np.empty(dataset.shape, dtype=dataset.dtype)
-    if rows.size:
+def read_raw(dataset: h5py.Dataset, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+    """Rows from one to another, or all, byte by byte as they are stored.
+
+    Raises
+    ------
+    DataError
+        HDF5 cannot read them.
+    """
+    if not dataset.shape:
+        rows = np.empty((), dtype=dataset.dtype)
         dataset.id.read(h5py.h5s.ALL, h5py.h5s.ALL, rows, mtype=_memory_type(dataset, rows))
+        return rows
+    stop = len(dataset) if stop is None else stop
+    rows = np.empty((stop - start, *dataset.shape[1:]), dtype=dataset.dtype)
+    if rows.size:
+        try:
+            dataset.id.read(*_slab(dataset, start, rows), rows, mtype=_memory_type(dataset, rows))
+        except (OSError, RuntimeError) as error:
+            raise damaged(label(dataset), start, stop, error) from error
     return rows
 
 
-def write_raw(dataset: h5py.Dataset, rows: NDArray[Any]) -> None:
-    """Replace all rows by these, byte by byte."""
-    if dataset.shape != rows.shape:
-        dataset.resize(rows.shape)
-    rows = np.ascontiguousarray(rows)
+def write_raw(dataset: h5py.Dataset, rows: NDArray[Any], start: int | None = None) -> None:
+    """Write rows byte by byte: those from ``start`` on, or all of the table in place of what it has."""
+    if start is None:
+        _resize(dataset, len(rows) if rows.shape else None)
+    rows = np.ascontiguousarray(rows) if rows.shape else rows
     if rows.size:
-        dataset.id.write(h5py.h5s.ALL, h5py.h5s.ALL, rows, mtype=_memory_type(dataset, rows))
+        spaces = _slab(dataset, start or 0, rows) if rows.shape else (h5py.h5s.ALL, h5py.h5s.ALL)
+        dataset.id.write(*spaces, rows, mtype=_memory_type(dataset, rows))
+
+
+def _slab(dataset: h5py.Dataset, start: int, rows: NDArray[Any]) -> tuple[Any, Any]:
+    """Where rows are in memory and in the file."""
+    space = dataset.id.get_space()
+    space.select_hyperslab((start, *[0] * (rows.ndim - 1)), rows.shape)
+    return h5py.h5s.create_simple(rows.shape), space
+
+
+def _resize(dataset: h5py.Dataset, count: int | None) -> None:
+    if count is not None and len(dataset) != count:
+        dataset.resize(count, axis=0)
     if "NROWS" in dataset.attrs:
-        dataset.attrs.modify("NROWS", np.int64(len(rows)))
+        dataset.attrs.modify("NROWS", np.int64(count or 0))
 
 
 def copy_attributes(source: h5py.Group, destination: h5py.Group, prefix: str) -> None:
@@ -102,4 +162,4 @@ def _memory_type(dataset: h5py.Dataset, rows: NDArray[Any]) -> Any:
     return stored
 
 
-__all__ = ["Rows", "copy_attributes", "copy_group", "copy_rows", "read_raw", "set_text", "write_raw"]
+__all__ = ["Rows", "blocks", "copy_attributes", "copy_group", "copy_rows", "read_raw", "set_text", "write_raw"]

@@ -11,17 +11,19 @@ import h5py
 import hdf5plugin  # noqa: F401 - registers the blosc filters that ctapipe uses
 import numpy as np
 from attrs import define
+from attrs import evolve
 from attrs import field
 from attrs import frozen
 
+from gammalearn_core.data.columns import read_column
 from gammalearn_core.results.dl2.copying import read_raw
+from gammalearn_core.results.dl2.reference import data_model
 
 _log = logging.getLogger(__name__)
 
 SHOWER = "/simulation/event/subarray/shower"
 TRIGGER = "/dl1/event/subarray/trigger"
 TEL_TRIGGER = "/dl1/event/telescope/trigger"
-VERSION = "CTA PRODUCT DATA MODEL VERSION"
 _PARTICLES = {0: "gamma", 1: "electron", 2: "muon", 101: "proton", 402: "helium", 5626: "iron"}
 
 
@@ -32,6 +34,8 @@ class Input:
     number: int
     path: Path
     particle: str
+    """``observed`` if there is no truth, ``mixed`` if there are several primaries, ``unknown`` without a shower."""
+    simulated: bool
     instrument: str
     """Data model and checksum of the instrument's tables."""
     obs_ids: frozenset[int]
@@ -49,11 +53,12 @@ def group(files: Sequence[Path]) -> list[Output]:
     """DL2 files, and the DL1 files that go into each. Files without events of ctapipe DL1 are left out."""
     outputs: list[Output] = []
     for number, path in enumerate(files):
-        described = _describe(number, path)
-        if described is None:
+        found = describe(path)
+        if isinstance(found, str):
             what = "no DL2 file is written of it, and its showers are not counted"
-            _log.warning("%s has no events of ctapipe DL1: %s", path, what)
+            _log.warning("%s %s: %s", path, found, what)
             continue
+        described = evolve(found, number=number)
         fitting = (o for o in outputs if all(_fit(described, other) for other in o.inputs))
         output = next(fitting, None)
         if output is None:
@@ -68,32 +73,36 @@ def _fit(one: Input, other: Input) -> bool:
     return same and not one.obs_ids & other.obs_ids
 
 
-def _describe(number: int, path: Path) -> Input | None:
+def describe(path: Path) -> Input | str:
+    """What a DL1 file is, as number 0; or why no DL2 can be made of it."""
     if not h5py.is_hdf5(path):
-        return None
+        return "has no events of ctapipe DL1"
     with h5py.File(path, "r", locking="best-effort") as h5:
-        if any(path not in h5 for path in (TRIGGER, TEL_TRIGGER, "/configuration/instrument")):
-            return None
+        missing = [p for p in (TRIGGER, TEL_TRIGGER, "/configuration/instrument") if p not in h5]
+        if missing:
+            return f"has no events of ctapipe DL1 (there is no {missing[0]})"
+        particle = _particle(h5)
         return Input(
-            number=number,
+            number=0,
             path=path,
-            particle=_particle(h5),
+            particle=particle,
+            simulated=particle != "observed",
             instrument=_instrument(h5),
-            obs_ids=frozenset(np.unique(h5[TRIGGER]["obs_id"]).tolist()),
+            obs_ids=frozenset(np.unique(read_column(h5[TRIGGER], "obs_id")).tolist()),
         )
 
 
 def _particle(h5: h5py.File) -> str:
     if SHOWER not in h5:
         return "observed"
-    primaries = np.unique(h5[SHOWER]["true_shower_primary_id"]).tolist()
+    primaries = np.unique(read_column(h5[SHOWER], "true_shower_primary_id")).tolist()
     if len(primaries) != 1:
-        return "mixed"
+        return "mixed" if primaries else "unknown"
     return _PARTICLES.get(primaries[0], f"primary{primaries[0]}")
 
 
 def _instrument(h5: h5py.File) -> str:
-    digest = hashlib.sha256(str(h5.attrs.get(VERSION, "")).encode())
+    digest = hashlib.sha256(data_model(h5).encode())
 
     def add(name: str, node: h5py.Group | h5py.Dataset) -> None:
         if isinstance(node, h5py.Dataset):
@@ -105,4 +114,4 @@ def _instrument(h5: h5py.File) -> str:
     return hashlib.sha256("".join([digest.hexdigest(), *types]).encode()).hexdigest()
 
 
-__all__ = ["SHOWER", "TEL_TRIGGER", "TRIGGER", "VERSION", "Input", "Output", "group"]
+__all__ = ["SHOWER", "TEL_TRIGGER", "TRIGGER", "Input", "Output", "describe", "group"]

@@ -1,0 +1,106 @@
+"""Files that are whole or not there: written beside, flushed to the disk, opened once more and renamed."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import h5py
+
+from gammalearn_core.errors import GammalearnError
+from gammalearn_core.errors import Problem
+from gammalearn_core.errors import SettingsError
+
+
+class OutputError(GammalearnError):
+    """A file cannot be written: the disk is full, the folder cannot be written to, another process writes it."""
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[h5py.File]:
+    """An HDF5 file that appears under its name, in place of what was there, when the block ends without an error.
+
+    Until then it is ``.<name>.part``, which is removed if the block fails; what a killed process leaves of it is
+    written over by the next one.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written, or another process is writing it.
+    """
+    part = path.with_name(f".{path.name}.part")
+    with _reserved(part, path) as stream:
+        try:
+            with _telling(path), h5py.File(part, "w", locking=False) as h5:
+                yield h5
+                h5.flush()
+            with _telling(path):
+                os.fsync(stream.fileno())
+                h5py.File(part, "r", locking=False).close()
+                part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def refuse_existing(path: Path) -> None:
+    """Refuse to write over a file.
+
+    Raises
+    ------
+    SettingsError
+        There is one.
+    """
+    if path.exists():
+        hint = "remove it, or write to another folder"
+        raise SettingsError([Problem(str(path), "is there already, and is not written over", hint)])
+
+
+@contextmanager
+def _reserved(part: Path, path: Path) -> Iterator[IO[bytes]]:
+    """The part file, locked for this process where the file system can lock."""
+    with _telling(path):
+        stream = part.open("ab")
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(f"{path}: another process is writing it; wait for it or end it") from None
+        except OSError:
+            pass
+        if not _same(stream, part):
+            raise OutputError(f"{path}: another process has just written it")
+        yield stream
+
+
+def _same(stream: IO[bytes], path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    return False
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """Say of which file an error of the system is, and what helps. HDF5 gives some as a `RuntimeError`."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise OutputError(f"{path} cannot be written: {_reason(error)}; nothing is left of it") from error
+
+
+def _reason(error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error) or "quota" in str(error).lower():
+        return "the disk is full or the quota used up; make room and do it again"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+__all__ = ["OutputError", "refuse_existing", "whole"]
