@@ -15,6 +15,7 @@ from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.results.dl2 import ctapipe
+from gammalearn_core.results.dl2.copying import set_text
 from gammalearn_core.results.dl2.grouping import Input
 from gammalearn_core.results.dl2.grouping import describe
 from gammalearn_core.results.dl2.parts import opened
@@ -40,6 +41,8 @@ def write_dl2_of(
     number: int = 0,
     activity: str = "gammalearn predict",
     started: datetime | None = None,
+    attributes: Mapping[str, str] | None = None,
+    replace: bool = False,
 ) -> Path:
     """Write one DL2 file for one DL1 file: a row for each of its events, predicted or not, simulated or observed.
 
@@ -63,6 +66,10 @@ def write_dl2_of(
         The command, for the reference metadata.
     started : datetime, optional
         When it was started.
+    attributes : mapping of str to str, optional
+        More attributes of the file.
+    replace : bool
+        Whether a file that is there already is replaced, once the new one is whole.
 
     Returns
     -------
@@ -72,7 +79,7 @@ def write_dl2_of(
     Raises
     ------
     SettingsError
-        The file is there already, or the tasks have nothing that DL2 holds.
+        The file is there already and is not to be replaced, or the tasks have nothing that DL2 holds.
     DataError
         The DL1 file is not one that this layout can be made of, is damaged, or predictions are not of its events.
     OutputError
@@ -82,7 +89,8 @@ def write_dl2_of(
     if not wanted:
         what = "none of the run's tasks has a table in DL2"
         raise SettingsError([Problem(name, what, "targets say it with dl2='energy' or another table")])
-    refuse_existing(path)
+    if not replace:
+        refuse_existing(path)
     source = _input(dl1_file, number)
     made = Activity(
         name=activity, description=f"Predictions of GammaLearn {name}", started=started or datetime.now(UTC)
@@ -91,6 +99,8 @@ def write_dl2_of(
         ctapipe.write(h5, parts, predictions, wanted, None)
         write_reference(parts[0].h5, h5, made, simulated=source.simulated, obs_ids=sorted(source.obs_ids))
         write_root(h5, particle=source.particle, split="all")
+        for key, text in (attributes or {}).items():
+            set_text(h5, key, text)
     return path
 
 

@@ -49,6 +49,23 @@ def whole(path: Path) -> Iterator[h5py.File]:
             raise
 
 
+def whole_text(path: Path, content: str) -> None:
+    """Write a small text file so that it is whole or as it was, whatever other processes write there.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with _telling(path):
+        try:
+            part.write_text(content, encoding="utf-8")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
 def refuse_existing(path: Path) -> None:
     """Refuse to write over a file.
 
@@ -103,4 +120,4 @@ def _reason(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-__all__ = ["OutputError", "refuse_existing", "whole"]
+__all__ = ["OutputError", "refuse_existing", "whole", "whole_text"]

@@ -14,6 +14,7 @@ from gammalearn_core.results.dl2 import ctapipe
 from gammalearn_core.results.dl2.grouping import TRIGGER
 from gammalearn_core.results.dl2.grouping import Output
 from gammalearn_core.results.dl2.grouping import group
+from gammalearn_core.results.dl2.irf_tools import write_irf_config
 from gammalearn_core.results.dl2.parts import opened
 from gammalearn_core.results.dl2.reference import Activity
 from gammalearn_core.results.dl2.reference import write_reference
@@ -57,8 +58,8 @@ def write_dl2(
     Returns
     -------
     list of Path
-        Nothing if the data do not come from ctapipe files, or no task has a DL2 quantity. There is no file for runs
-        of which nothing was predicted.
+        DL2 files, and ``ctapipe_irf.yaml`` for the tools that need it. Nothing if the data do not come from ctapipe
+        files, or no task has a DL2 quantity. There is no file for runs of which nothing was predicted.
     """
     wanted = with_dl2(tasks)
     if not wanted or not files or any(n not in predictions.events for n in _NEEDED):
@@ -71,7 +72,8 @@ def write_dl2(
             path = _free_name(folder, output.particle, written)
             if _write(path, output, predictions, wanted, name, share):
                 written.append(path)
-    return written
+    config = write_irf_config(folder, written, wanted)
+    return written if config is None else [*written, config]
 
 
 def with_dl2(tasks: Mapping[str, Task]) -> dict[str, Task]:
