@@ -32,6 +32,7 @@ from gammalearn_core.engine.steps import apply
 from gammalearn_core.engine.steps import forward
 from gammalearn_core.engine.steps import sample_losses
 from gammalearn_core.engine.steps import training_batches
+from gammalearn_core.engine.training import seed_all
 from gammalearn_core.engine.training import train_step
 from gammalearn_core.errors import NonFiniteLossError
 
@@ -123,7 +124,7 @@ class RangeTest:
         """The loss of all batches that are measured, as training has it: with dropout and batch statistics."""
         running = self.running
         sums = dict.fromkeys(running.built.outputs.tasks, (0.0, 0.0))
-        torch.manual_seed(derived_seed(running.settings.seed, "probe"))
+        seed_all(running.device, derived_seed(running.settings.seed, "probe"))
         running.network.train()
         with torch.no_grad():
             for batch in self._probe:
