@@ -15,6 +15,9 @@ from gammalearn_core.engine.loop import Loop
 from gammalearn_core.engine.provenance import describe_file
 from gammalearn_core.engine.running import RunningExperiment
 from gammalearn_core.results.dl2 import write_dl2
+from gammalearn_core.results.performance import EventResults
+from gammalearn_core.results.performance import performance
+from gammalearn_core.results.performance import thrown_gammas
 from gammalearn_core.results.predictions import Collecting
 from gammalearn_core.results.predictions import Predictions
 
@@ -43,6 +46,7 @@ def write_results(
     folder = running.folder
     written: list[Path] = []
     if predictions is not None:
+        _performance(running, predictions, failed)
         written += _dl2(running, predictions, failed)
     results = folder.read_json(folder.metrics_json)
     for part in (p for p in running.built.parts.values() if p.kind == "report"):
@@ -84,6 +88,20 @@ def _metrics(running: RunningExperiment, best_epoch: int, splits: dict[str, Any]
         "splits": splits,
         "definitions": definitions,
     }
+
+
+def _performance(running: RunningExperiment, predictions: Predictions, failed: Failed) -> None:
+    """Add to the metrics what is known of the test split by energy, if its truth is known."""
+    built, folder = running.built, running.folder
+    share, numbers = _test_files(built)
+    try:
+        showers = thrown_gammas(built.files, running.source.events, share=share, only=numbers)
+        measured = performance(EventResults.from_predictions(predictions), showers=showers)
+        if measured:
+            results = folder.read_json(folder.metrics_json)
+            folder.write_json(folder.metrics_json, {**results, "performance": {"split": "test", **measured}})
+    except Exception as error:
+        failed("the measuring of performance", error)
 
 
 def _definition(running: RunningExperiment, id: str) -> str:

@@ -17,12 +17,12 @@ from gammalearn_core.api import TaskSpec
 from gammalearn_core.builtin.metrics.classification import AUC
 from gammalearn_core.builtin.metrics.classification import Accuracy
 from gammalearn_core.builtin.metrics.direction import AngularError
+from gammalearn_core.builtin.metrics.direction import angular_errors
 from gammalearn_core.builtin.metrics.energy import EnergyError
+from gammalearn_core.builtin.metrics.energy import energy_errors
 from gammalearn_core.builtin.metrics.samples import SampleMetric
-from gammalearn_core.results.quality import SIGMA
-from gammalearn_core.results.quality import angular_errors
-from gammalearn_core.results.quality import auc
-from gammalearn_core.results.quality import energy_errors
+from gammalearn_core.results import performance
+from gammalearn_core.results.performance import SIGMA
 
 N = 200_000
 TWO, THREE = (
@@ -31,6 +31,10 @@ TWO, THREE = (
 )
 CLASSES: dict[str, Callable[[], SampleMetric]] = {"accuracy": Accuracy, "auc": partial(AUC, TWO)}
 METRICS: dict[str, Callable[[], SampleMetric]] = {**CLASSES, "direction": AngularError, "energy": EnergyError}
+
+
+def auc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
+    return performance.auc(score, positive).value
 
 
 def samples(name: str, n: int) -> tuple[Tensor, Tensor]:
@@ -136,7 +140,7 @@ def test_angles_are_those_on_the_sphere() -> None:
 def test_bias_and_resolution_of_normal_energies_are_found() -> None:
     true = np.random.default_rng(6).uniform(1, 10, N)
     reco = true * np.random.default_rng(7).normal(1.2, 0.1, N)
-    result = energy_errors(reco, true)
+    result = energy_errors(true, reco)
     assert result["bias"] == pytest.approx(0.2, abs=0.002)
     assert result["resolution_pyirf"] == pytest.approx(0.1, rel=0.01)
 
@@ -144,8 +148,8 @@ def test_bias_and_resolution_of_normal_energies_are_found() -> None:
 def test_the_resolution_of_cta_counts_from_the_truth() -> None:
     true = np.ones(N)
     reco = np.random.default_rng(8).normal(1.0, 0.1, N)
-    assert energy_errors(reco, true)["resolution_cta"] == pytest.approx(0.1, rel=0.01)
-    shifted = energy_errors(reco + 0.5, true)
+    assert energy_errors(true, reco)["resolution_cta"] == pytest.approx(0.1, rel=0.01)
+    shifted = energy_errors(true, reco + 0.5)
     assert shifted["resolution_cta"] == pytest.approx(0.5 + 0.1 * norm.ppf(SIGMA), rel=0.01)
     assert shifted["resolution_pyirf"] == pytest.approx(0.1, rel=0.01)
 

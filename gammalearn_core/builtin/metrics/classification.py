@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from gammalearn_core.builtin.metrics.samples import SampleMetric
 from gammalearn_core.data.specs import TaskSpec
-from gammalearn_core.results.quality import auc
+from gammalearn_core.results.performance import auc
 
 
 class Accuracy(SampleMetric):
@@ -43,7 +43,7 @@ class AUC(SampleMetric):
         if prediction is None or truth is None or not len(truth):
             return {"auc": float("nan"), "n": 0.0}
         score = softmax(prediction, axis=1)[:, self.positive]
-        return {"auc": auc(score, truth == self.positive), "n": float(len(truth))}
+        return {"auc": auc(score, truth == self.positive).value, "n": float(len(truth))}
 
 
 __all__ = ["AUC", "Accuracy"]

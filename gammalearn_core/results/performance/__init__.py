@@ -35,6 +35,7 @@ from gammalearn_core.results.performance.migration import migration_matrix
 from gammalearn_core.results.performance.quantiles import CONFIDENCE
 from gammalearn_core.results.performance.quantiles import SIGMA
 from gammalearn_core.results.performance.quantiles import weighted_quantile
+from gammalearn_core.results.performance.showers import thrown_gammas
 from gammalearn_core.results.performance.summary import performance
 
 __all__ = [
@@ -68,5 +69,6 @@ __all__ = [
     "migration_matrix",
     "performance",
     "roc_curve",
+    "thrown_gammas",
     "weighted_quantile",
 ]

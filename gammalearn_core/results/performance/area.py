@@ -49,7 +49,8 @@ class SimulatedShowers:
     scatter_radius: float
 
     def __attrs_post_init__(self) -> None:
-        if not (self.n_showers >= 0 and 0 < self.energy_min < self.energy_max and self.scatter_radius > 0):
+        sound = self.n_showers >= 0 and 0 < self.energy_min < self.energy_max < np.inf and self.scatter_radius > 0
+        if not (sound and np.isfinite([self.n_showers, self.spectral_index, self.scatter_radius]).all()):
             raise ValueError(f"no such simulation: {self}")
 
     def expected(self, edges: ArrayLike) -> Floats:

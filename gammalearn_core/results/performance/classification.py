@@ -134,8 +134,8 @@ def _interval(value: float, variance: float, fewest: float, confidence: float) -
 AUC = Measure(
     name="auc",
     quantity="AUC",
-    definition="area under the ROC curve: probability that a gamma has a higher gammaness than another particle of"
-    " the same bin, ties counting half; below 0.5 if the classifier is inverted",
+    definition="area under the ROC curve: probability that a gamma has a higher gammaness than another particle (in"
+    " curves: of the same bin), ties counting half; below 0.5 if the classifier is inverted",
     function=auc,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from typing import Any
 
 import attrs
@@ -12,12 +13,15 @@ from numpy.typing import ArrayLike
 from numpy.typing import NDArray
 
 from gammalearn_core.data.split import shower_hash
-from gammalearn_core.data.truth import PRIMARY
 from gammalearn_core.results.performance.curve import Floats
 from gammalearn_core.results.performance.direction import angular_separation
 from gammalearn_core.results.performance.quantiles import checked_weights
-from gammalearn_core.results.predictions import Predictions
 
+if TYPE_CHECKING:
+    from gammalearn_core.results.predictions import Predictions
+
+PRIMARY = "true_shower_primary_id"
+"""The column of the primary particle."""
 GAMMA = 0
 """Number of the primary that is the signal."""
 TRUTH = {
@@ -155,4 +159,4 @@ def _event_numbers(events: Any) -> NDArray[np.int64]:
     return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
-__all__ = ["GAMMA", "QUANTITIES", "TRUTH", "EventResults"]
+__all__ = ["GAMMA", "PRIMARY", "QUANTITIES", "TRUTH", "EventResults"]

@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
 from scipy.special import bdtrik
+from scipy.special import erf
 
 from gammalearn_core.results.performance.curve import NOTHING
 from gammalearn_core.results.performance.curve import Estimate
 from gammalearn_core.results.performance.curve import Floats
 
-SIGMA = 0.6827
-"""Share of a normal distribution within one standard deviation."""
+SIGMA = float(erf(1 / np.sqrt(2)))
+"""Share of a normal distribution within one standard deviation: 68.27 %."""
 CONFIDENCE = 0.95
 """Level of two-sided confidence intervals, unless another is named."""
 
