@@ -237,9 +237,9 @@ def test_predictions_of_ours_are_described_and_no_problem(dl2: Path) -> None:
     info = describe(dl2 / "proton.dl2.h5", everything=True)
     assert (info.levels, info.split, info.problems) == (["DL2"], "test", [])
     assert info.predictions == [
-        "telescope/classification/GammaLearnParticle",
-        "telescope/energy/GammaLearnEnergy",
-        "telescope/geometry/GammaLearnDirection",
+        f"{level}/{table}"
+        for level in ("subarray", "telescope")
+        for table in ("classification/GammaLearnParticle", "energy/GammaLearnEnergy", "geometry/GammaLearnDirection")
     ]
     assert set(info.particles) == {"proton"}
     assert {c.name: c.telescopes_in_array for c in info.cameras} == {"MSTN-01": 9, "LSTN-01": 4}

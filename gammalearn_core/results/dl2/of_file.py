@@ -98,7 +98,7 @@ def write_dl2_of(
     with opened([source], None) as parts, whole(path) as h5:
         ctapipe.write(h5, parts, predictions, wanted, None)
         write_reference(parts[0].h5, h5, made, simulated=source.simulated, obs_ids=sorted(source.obs_ids))
-        write_root(h5, particle=source.particle, split="all")
+        write_root(h5, particle=source.particle)
         for key, text in (attributes or {}).items():
             set_text(h5, key, text)
     return path
