@@ -31,7 +31,7 @@ def _steps(kind: str, settings: clock.Settings) -> tuple[Iterator[int], Iterator
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        _give_camera(Path(folder), settings["files"][0])
+        give_camera(Path(folder), settings["files"][0])
         from gammalearn.data import LST_dataset
 
         sets = [
@@ -53,7 +53,7 @@ def _sizes(loader: Any) -> Iterator[int]:
     return (len(batch["image"]) for batch in loader)
 
 
-def _give_camera(folder: Path, path: str) -> None:
+def give_camera(folder: Path, path: str) -> None:
     """Its data sets want a geometry called LSTCam, which ctapipe would download: give it that of the file."""
     from ctapipe.instrument import SubarrayDescription
 

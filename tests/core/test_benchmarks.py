@@ -1,12 +1,14 @@
-"""The benchmark of the data path still runs; what it measures is not looked at."""
+"""Benchmarks still run; what they measure is not looked at."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
-DATA = Path(__file__).parents[2] / "benchmarks" / "data.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+DATA, ENGINE = BENCHMARKS / "data.py", BENCHMARKS / "engine_steps.py"
 
 
 def test_the_benchmark_of_the_data_path_prints_a_line_for_each_method() -> None:
@@ -16,3 +18,12 @@ def test_the_benchmark_of_the_data_path_prints_a_line_for_each_method() -> None:
     lines = [line for line in done.stdout.splitlines() if line.startswith("|")]
     labels = [line.split("|")[1].strip() for line in lines if "CPU" not in line and "---" not in line]
     assert labels == ["h5py, `dataset[i]`", "limit: checksum and decoding", "**ours**", "**ours**"]
+
+
+def test_the_benchmark_of_the_engine_measures_steps_of_each_kind() -> None:
+    few = json.dumps({"network": "small", "rounds": 2, "count": 2})
+    done = subprocess.run([sys.executable, str(ENGINE), "steps", few], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    assert list(found) == ["bare", "engine", "engine, bar, TensorBoard"]
+    assert all(len(times) == 2 and min(times) > 0 for times in found.values())
