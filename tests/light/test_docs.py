@@ -47,6 +47,8 @@ PAGES = (
     "info.md",
     "showers.md",
     "run_folder.md",
+    "predicting.md",
+    "metrics.md",
     "plugins.md",
 )
 HDF5 = b"\x89HDF\r\n\x1a\n"
