@@ -21,6 +21,7 @@ from gammalearn_core.plugin.switches import Switches
 
 COMMANDS = {
     "run": "Train, validate and test the network of a settings file",
+    "predict": "Apply a trained network to DL1 files, and write a DL2 file for each",
     "reproduce": "Do a finished run again, and tell whether it gives the same and, if not, why",
     "sweep": "Search for the best values of settings, in many runs of one settings file",
     "lr-find": "Find the learning rates at which the network of a settings file learns",

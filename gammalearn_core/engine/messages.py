@@ -39,15 +39,15 @@ class _ConsoleHandler(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        prefix = "warning: " if record.levelno >= logging.WARNING else ""
+        prefix = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
         self._console.print(prefix + self.format(record), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def messages(folder: RunFolder, console: Console) -> Iterator[None]:
-    """Show and keep what the framework says while this context is open."""
+def messages(folder: RunFolder | None, console: Console) -> Iterator[None]:
+    """Show what the framework says while this context is open, and keep it if there is a run folder."""
     ours, root = logging.getLogger("gammalearn_core"), logging.getLogger()
-    to_file = _QuietFileHandler(folder.log, encoding="utf-8")
+    to_file = _QuietFileHandler(folder.log, encoding="utf-8") if folder is not None else logging.NullHandler()
     to_file.setFormatter(_NamelessFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     # What others say goes to the file, and to the terminal if it is a warning.
     of_others = _ConsoleHandler(console)

@@ -178,12 +178,20 @@ def _weights(path: Path) -> dict[str, Tensor]:
         cause = error.__cause__ or error
         why = cause.strerror if isinstance(cause, OSError) else "it is damaged, or not made of numbers alone"
         raise _damage(f"the checkpoint {path} cannot be read: {why}", "nothing in it has been executed") from error
+    weights = predicting_weights(state)
+    if weights is None:
+        raise _damage(f"{path} does not hold the weights of a network")
+    return weights
+
+
+def predicting_weights(state: object) -> dict[str, Tensor] | None:
+    """The weights of a checkpoint that predict: the moving average, if there is one; None if there are none."""
     average = state.get("part:average") if isinstance(state, dict) else None
     weights = state.get("part:network") if isinstance(state, dict) else None
     if isinstance(average, Mapping):
         weights = {n.removeprefix("module."): t for n, t in average.items() if n.startswith("module.")}
     if not isinstance(weights, Mapping) or not all(isinstance(t, Tensor) for t in weights.values()):
-        raise _damage(f"{path} does not hold the weights of a network")
+        return None
     return dict(weights)
 
 
@@ -207,4 +215,4 @@ def _damage(what: str, hint: str = "") -> SettingsError:
     return SettingsError([Problem(WHERE, what, hint, kind="data")])
 
 
-__all__ = ["START", "WHERE", "StartWeights", "first_weights", "kept"]
+__all__ = ["START", "WHERE", "StartWeights", "first_weights", "kept", "predicting_weights"]

@@ -18,7 +18,9 @@ from torch.amp import autocast
 
 from gammalearn_core.data.batch import Batch
 from gammalearn_core.data.order import derived_seed
+from gammalearn_core.data.table import EventTable
 from gammalearn_core.engine.ahead import read_ahead
+from gammalearn_core.engine.build import Built
 from gammalearn_core.engine.components import Part
 from gammalearn_core.engine.contracts import checked_batch
 from gammalearn_core.engine.contracts import checked_losses
@@ -72,24 +74,28 @@ def apply(transforms: list[tuple[Part, Any]], batch: Batch, device: torch.device
 def forward(running: RunningExperiment, batch: Batch, network: nn.Module) -> Outputs:
     """What a network predicts, by task: ``(n, size)``, in single precision."""
     with autocast(running.device.type, torch.bfloat16, enabled=running.settings.precision == "bf16"):
-        if running.built.stereo:
-            outputs = network(replace(batch, truth={}, weight={}))
-        else:
-            images = batch.mono
-            taken = running.built.parts["network"].fact("takes")
-            outputs = network(images.pixels, **{name: _column(running, batch, name) for name in taken})
-    label = f"network {running.built.parts['network'].ref.label}"
-    checked = checked_outputs(outputs, wanted=running.built.outputs, n=len(batch), label=label)
+        return outputs_of(network, running.built, batch, running.source.events)
+
+
+def outputs_of(network: nn.Module, built: Built, batch: Batch, events: EventTable) -> Outputs:
+    """What a network predicts, checked, in single precision; ``events`` is the table that the batch has rows of."""
+    if built.stereo:
+        outputs = network(replace(batch, truth={}, weight={}))
+    else:
+        taken = built.parts["network"].fact("takes")
+        outputs = network(batch.mono.pixels, **{name: _column(events, batch, name) for name in taken})
+    label = f"network {built.parts['network'].ref.label}"
+    checked = checked_outputs(outputs, wanted=built.outputs, n=len(batch), label=label)
     return {name: value.float() for name, value in checked.items()}
 
 
-def _column(running: RunningExperiment, batch: Batch, name: str) -> Tensor:
+def _column(events: EventTable, batch: Batch, name: str) -> Tensor:
     """A column that a network takes: of the images, of the batch's events, or of the event table."""
     for columns in (batch.mono.columns, batch.events):
         if name in columns:
             return columns[name].to(batch.mono.pixels.dtype)
     rows = batch.events["row"].cpu().numpy()
-    return torch.from_numpy(np.asarray(running.source.events[name][rows])).to(batch.mono.pixels)
+    return torch.from_numpy(np.asarray(events[name][rows])).to(batch.mono.pixels)
 
 
 def sample_losses(running: RunningExperiment, outputs: Outputs, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
@@ -122,21 +128,23 @@ def evaluate_step(running: RunningExperiment, batch: Batch) -> dict[str, Any]:
         transformed = apply(running.built.transforms, batch, running.device, seed=None)
         outputs = forward(running, transformed, network)
         losses = sample_losses(running, outputs, transformed)
-    decoded = {name: _decode_loss(running, name, value) for name, value in outputs.items()}
+    decoded = decoded_outputs(running.built, outputs)
     return gathered(running.world, Evaluated(decoded, losses, transformed)) | {"batch": transformed}
 
 
-def _decode_loss(running: RunningExperiment, name: str, prediction: Tensor) -> Tensor:
-    """From the numbers that a loss asks for to those of the target, if it says how."""
-    decode = getattr(running.built.losses[name], "decode", None)
-    return prediction if decode is None else decode(prediction)
+def decoded_outputs(built: Built, outputs: Outputs) -> Outputs:
+    """From the numbers that losses ask for to those of the targets, where a loss says how."""
+    decoders = {name: getattr(built.losses[name], "decode", None) for name in outputs}
+    return {name: value if (decode := decoders[name]) is None else decode(value) for name, value in outputs.items()}
 
 
 __all__ = [
     "apply",
     "balanced",
+    "decoded_outputs",
     "evaluate_step",
     "forward",
+    "outputs_of",
     "read_all",
     "sample_losses",
     "steps_per_epoch",

@@ -127,6 +127,25 @@ def test_what_is_not_fused_is_said(make: Make) -> None:
     assert "stages.0: fused, 1 layer" in report
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_network_gives_its_form_for_prediction(make: Make, dtype: torch.dtype) -> None:
+    network = make(GammaPhysNet)
+    fused = network.for_prediction(dtype=dtype)  # type: ignore[operator]
+    assert isinstance(fused, FusedNetwork)
+    assert fused.dtype == dtype
+    images = torch.randn(3, 2, 217)
+    with torch.no_grad():
+        wanted, found = network(images), fused(images)
+    assert all(found[task].dtype == torch.float32 for task in wanted)
+    close = {"rtol": 1e-4, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0.1, "atol": 0.1}
+    torch.testing.assert_close(found, wanted, **close)
+
+
+def test_there_is_no_form_for_prediction_where_nothing_can_be_fused(make: Make) -> None:
+    network = make(HexResNet, backend="reference")
+    assert network.for_prediction() is None  # type: ignore[operator]
+
+
 def test_nothing_to_fuse_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing of the Linear can be fused"):
         fuse(nn.Linear(2, 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Sequence
 
+import numpy as np
 from attrs import evolve
 from attrs import frozen
 
@@ -85,17 +86,25 @@ def _unambiguous(cameras: list[Camera]) -> list[Camera]:
 
 
 def choose(
-    cameras: list[Camera], *, names: Iterable[str] | None, telescopes: Iterable[int] | None, mono: bool
+    cameras: list[Camera],
+    *,
+    names: Iterable[str | CameraGeometry] | None,
+    telescopes: Iterable[int] | None,
+    mono: bool,
 ) -> list[Camera]:
-    """Cameras that the settings choose.
+    """Cameras that are wanted: by name, as the settings have it, or those with some geometries.
 
     Raises
     ------
     SettingsError
         None is left, a name means nothing here, or a mono data set would have several geometries.
+    DataError
+        None has any of the geometries.
     """
-    chosen = cameras if names is None else _named(cameras, list(names))
-    for name in names or ():
+    called = [n for n in names or () if isinstance(n, str)]
+    geometries = [n for n in names or () if not isinstance(n, str)]
+    chosen = _like(cameras, geometries) if geometries else cameras if names is None else _named(cameras, called)
+    for name in called:
         if not any(c.answers_to(name) for c in cameras):
             hint = suggest(name, [n for c in cameras for n in (c.key, *c.geometry.aliases, *c.types)])
             what = f"no camera or telescope type with images is called {name!r}{', ' + hint if hint else ''}"
@@ -119,6 +128,26 @@ def _named(cameras: list[Camera], names: list[str]) -> list[Camera]:
     """Cameras that are meant: a key means one, any other name all that have it."""
     keys = {c.key for c in cameras}
     return [c for c in cameras if c.key in names or any(n not in keys and c.answers_to(n) for n in names)]
+
+
+def _like(cameras: list[Camera], wanted: Sequence[CameraGeometry]) -> list[Camera]:
+    """Cameras that are the same as one of these."""
+    chosen = [c for c in cameras if any(c.geometry.same_as(geometry) for geometry in wanted)]
+    if chosen:
+        return chosen
+    found = [c.geometry for c in cameras]
+    text = f"images are those of {_listed(found)}, but {_listed(wanted)} is wanted"
+    alike = [(one, other) for one in found for other in wanted if one.n_pixels == other.n_pixels]
+    if alike:
+        one, other = alike[0]
+        apart = float(np.hypot(one.x - other.x, one.y - other.y).max(initial=0.0))
+        text += f"; pixels of the same number are up to {apart:.2g} m apart"
+    raise DataError(text)
+
+
+def _listed(cameras: Sequence[CameraGeometry]) -> str:
+    facts = (f"{c.n_pixels} pixels, {c.kind}, focal length {c.focal_length:.4g} m" for c in cameras)
+    return " and ".join(f"{c.name} ({told})" for c, told in zip(cameras, facts, strict=True))
 
 
 def _choice_error(setting: str, what: str, cameras: list[Camera]) -> SettingsError:

@@ -31,6 +31,7 @@ from gammalearn_core.builtin.loaders.dl1.store import ImageStore
 from gammalearn_core.builtin.loaders.dl1.store import Stored
 from gammalearn_core.data.batch import Batch
 from gammalearn_core.data.batch import Images
+from gammalearn_core.data.geometry import CameraGeometry
 from gammalearn_core.data.specs import CameraSpec
 from gammalearn_core.data.specs import InputSpec
 from gammalearn_core.data.table import EventTable
@@ -54,8 +55,8 @@ class DL1Source:
         Channels of an image: ``image`` (p.e.), ``peak_time`` (ns), ``image_mask`` (the cleaning mask, 0 or 1) and
         ``valid`` (0 where the file has no finite value; such pixels are 0 in all channels).
     cameras : str or list of str, optional
-        Cameras to use, by name or by telescope type (``"LSTCam"``, ``"LST"``). Needed at telescope level if the files
-        have images of several geometries.
+        Cameras to use, by name or by telescope type (``"LSTCam"``, ``"LST"``); Python code may give geometries instead.
+        Needed at telescope level if the files have images of several geometries.
     telescopes : list of int, optional
         Telescopes to use, by ``tel_id``.
     level : {"telescope", "subarray"}
@@ -81,7 +82,7 @@ class DL1Source:
         self,
         paths: str | Path | Sequence[str | Path],
         channels: str | Sequence[str] = ("image", "peak_time"),
-        cameras: str | Sequence[str] | None = None,
+        cameras: str | Sequence[str | CameraGeometry] | None = None,
         telescopes: Sequence[int] | None = None,
         level: Literal["telescope", "subarray"] = "telescope",
         columns: str | Sequence[str] = (),

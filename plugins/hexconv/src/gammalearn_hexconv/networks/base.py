@@ -60,6 +60,15 @@ class HexNetwork(nn.Module):
         """Which backend computes each layer over neighbours, and why; as text, one line each."""
         return backend_report(self)
 
+    def for_prediction(self, *, dtype: torch.dtype = torch.float32) -> nn.Module | None:
+        """A copy for inference with layers fused, as `fuse` makes it; None if nothing can be fused."""
+        from gammalearn_hexconv.fused.fusing import fuse
+
+        try:
+            return fuse(self, dtype=dtype)
+        except ValueError:
+            return None
+
 
 def channels_last(pixels: Tensor, channels: int, n_pixels: int) -> Tensor:
     """Images ``(n, channels, n_pixels)`` as ``(n, channels, n_pixels, 1)`` in channels-last memory.
