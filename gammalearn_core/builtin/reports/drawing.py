@@ -7,6 +7,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from itertools import cycle
 from typing import Any
@@ -76,9 +77,8 @@ _STYLE = {
 
 def draw(panel: Panel) -> str:
     """The panel as a whole SVG document."""
-    with _style(panel.file):
-        figure = Figure(figsize=_SIZE)
-        axes = figure.add_axes(_AXES)
+    with styled(panel.file):
+        axes = new_axes()
         _scale(axes, panel)
         colours = cycle((BLUE, VERMILION, GREEN, PURPLE))
         for curve in panel.curves:
@@ -92,14 +92,26 @@ def draw(panel: Panel) -> str:
                 zorder=1,
                 label=f"best epoch: {panel.best}",
             )
-        _legend(axes)
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+        legend(axes)
+        return svg_of(axes)
+
+
+def new_axes() -> Axes:
+    """Axes of a figure of their own."""
+    return Figure(figsize=_SIZE).add_axes(_AXES)
+
+
+def svg_of(axes: Axes) -> str:
+    """The figure of these axes as a whole SVG document."""
+    figure, stream = axes.figure, io.StringIO()
+    assert isinstance(figure, Figure)
+    figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
 @contextmanager
-def _style(salt: str) -> Iterator[None]:
+def styled(salt: str) -> Iterator[None]:
+    """What is drawn within looks like all figures of the page; the salt makes its ids."""
     with style.context(["default", {**_STYLE, "svg.hashsalt": salt}]), warnings.catch_warnings():
         # The browser has glyphs that matplotlib's font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
@@ -112,11 +124,15 @@ def _scale(axes: Axes, panel: Panel) -> None:
     axes.set_xlim(first - margin, last + margin)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     axes.set_xlabel("epoch")
-    axes.set_ylabel(_short(panel.label))
+    scale_values(axes, panel.label, [v for curve in panel.curves for v in curve.measured], log=panel.log)
+
+
+def scale_values(axes: Axes, label: str, values: Sequence[float], *, log: bool) -> None:
+    """The axis of the values, which has this label."""
+    axes.set_ylabel(_short(label))
     axes.yaxis.set_label_coords(-0.185, 0.5)
     axes.grid(axis="y")
-    if panel.log:
-        values = [v for curve in panel.curves for v in curve.measured]
+    if log:
         axes.set_yscale("log")
         narrow = max(values) / min(values) < 1e3
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,), numticks=8))
@@ -149,7 +165,8 @@ def _marked(curve: Curve) -> list[int]:
     return [i for i, here in enumerate(there) if here and (short or curve.few[i] or alone[i])]
 
 
-def _legend(axes: Axes) -> None:
+def legend(axes: Axes) -> None:
+    """Above the axes, what has a label."""
     handles, labels = axes.get_legend_handles_labels()
     shown = [(h, label) for h, label in zip(handles, labels, strict=True) if label]
     if shown:
@@ -217,4 +234,4 @@ def _adapted(tag: str, prefix: str) -> str:
     return tag.replace('xlink:href="#', f'href="#{prefix}-')
 
 
-__all__ = ["COLOURS", "draw", "inline", "tick"]
+__all__ = ["COLOURS", "draw", "inline", "legend", "new_axes", "scale_values", "styled", "svg_of", "tick"]

@@ -15,6 +15,9 @@ from gammalearn_core.builtin.reports import facts
 from gammalearn_core.builtin.reports import numbers
 from gammalearn_core.builtin.reports.curves import Panel
 from gammalearn_core.builtin.reports.curves import panels
+from gammalearn_core.builtin.reports.energies import EnergyPanel
+from gammalearn_core.builtin.reports.energies import draw_by_energy
+from gammalearn_core.builtin.reports.energies import energy_panels
 from gammalearn_core.builtin.reports.quantities import FEW
 from gammalearn_core.builtin.reports.quantities import Quantities
 from gammalearn_core.builtin.reports.quantities import component
@@ -49,6 +52,8 @@ class HtmlReport:
         quantities = Quantities(told.experiment, told.results.get("definitions") or {})
         shown = panels(told.history, quantities, best=told.best_epoch, samples=told.samples)
         drawn = {panel.file: drawing.draw(panel) for panel in shown.all}
+        by_energy = energy_panels(told.results, taken=drawn)
+        drawn |= {panel.file: draw_by_energy(panel) for panel in by_energy}
         written = [self.run.figures / f"{file}.svg" for file in drawn]
         self.run.figures.mkdir(exist_ok=True)
         for path, svg in zip(written, drawn.values(), strict=True):
@@ -58,7 +63,9 @@ class HtmlReport:
             task: [(panel.file, _inline(panel, drawn[panel.file])) for panel in members]
             for task, members in shown.groups.items()
         }
-        write_text(page, _template().render(**self._context(told, quantities, figures), never=shown.never))
+        energies = [(panel, _inline(panel, drawn[panel.file], by="true energy")) for panel in by_energy]
+        context = self._context(told, quantities, figures)
+        write_text(page, _template().render(**context, never=shown.never, energies=energies))
         return [page, *sorted(written)]
 
     def _read(self, results: Mapping[str, Any]) -> facts.Run:
@@ -96,9 +103,9 @@ class HtmlReport:
         return sorted(p.relative_to(self.run.path).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
-def _inline(panel: Panel, svg: str) -> Markup:
+def _inline(panel: Panel | EnergyPanel, svg: str, *, by: str = "epoch") -> Markup:
     # matplotlib has escaped the text in it.
-    return Markup(drawing.inline(svg, label=f"{panel.label} by epoch", prefix=panel.file))
+    return Markup(drawing.inline(svg, label=f"{panel.label} by {by}", prefix=panel.file))
 
 
 def _subtitle(experiment: Mapping[str, Any], task: str) -> str:
