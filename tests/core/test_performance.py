@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -17,6 +20,7 @@ from runs import run_folders
 from runs import write_settings
 
 from gammalearn_core.data.table import EventTable
+from gammalearn_core.results import performance as kernel
 from gammalearn_core.results.performance import ENERGY_EDGES
 from gammalearn_core.results.performance import Curve
 from gammalearn_core.results.performance import EventResults
@@ -256,6 +260,11 @@ def test_the_example_of_the_page_runs(
     monkeypatch.chdir(finished)
     exec(code, {})
     assert "Estimate(value=0.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("module", [m.name for m in pkgutil.iter_modules(kernel.__path__)])
+def test_examples_of_the_kernel_are_right(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"{kernel.__name__}.{module}")).failed == 0
 
 
 def test_the_kernel_needs_no_torch() -> None:
