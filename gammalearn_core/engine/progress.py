@@ -25,6 +25,8 @@ from gammalearn_core.engine.memory import peak_memory
 _log = logging.getLogger("gammalearn_core.progress")
 INTERVAL = 10.0
 """Seconds between two lines where there is no terminal."""
+REFRESH = 0.25
+"""Seconds between two looks of the bar on a terminal."""
 
 
 class TrainingProgress:
@@ -76,6 +78,7 @@ class TrainingProgress:
                 TimeRemainingColumn(),
                 console=self._console,
                 transient=True,
+                refresh_per_second=1 / REFRESH,
             )
             total = self._epochs * (engine.state.epoch_length or 0)
             self._task = self._bar.add_task("training", total=total, completed=self._first, facts="")
@@ -92,16 +95,18 @@ class TrainingProgress:
         output: Any = state.output
         self._events += output["n"]
         now = time.monotonic()
+        if now - self._shown < (INTERVAL if self._bar is None else REFRESH):
+            return
+        self._shown = now
         facts = f"loss {output['losses']['loss']:.4g}  {self._speed(now)}"
         if self._bar is not None:
             description = f"epoch {state.epoch}/{self._epochs}"
             self._bar.update(self._task, completed=state.iteration, description=description, facts=facts)
-        elif now - self._shown >= INTERVAL:
-            self._shown = now
-            total = self._epochs * (state.epoch_length or 0)
-            left = (now - self._start) / (state.iteration - self._first) * (total - state.iteration)
-            where = f"epoch {state.epoch}/{self._epochs}  step {state.iteration}/{total}"
-            _log.info("%s  %s  %s left", where, facts, timedelta(seconds=round(left)))
+            return
+        total = self._epochs * (state.epoch_length or 0)
+        left = (now - self._start) / (state.iteration - self._first) * (total - state.iteration)
+        where = f"epoch {state.epoch}/{self._epochs}  step {state.iteration}/{total}"
+        _log.info("%s  %s  %s left", where, facts, timedelta(seconds=round(left)))
 
     def _speed(self, now: float) -> str:
         passed = max(now - self._start, 1e-9)
@@ -119,4 +124,4 @@ def silent_console() -> Console:
     return Console(quiet=True)
 
 
-__all__ = ["INTERVAL", "TrainingProgress", "console", "silent_console"]
+__all__ = ["INTERVAL", "REFRESH", "TrainingProgress", "console", "silent_console"]

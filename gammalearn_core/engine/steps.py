@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -73,7 +74,8 @@ def apply(transforms: list[tuple[Part, Any]], batch: Batch, device: torch.device
 
 def forward(running: RunningExperiment, batch: Batch, network: nn.Module) -> Outputs:
     """What a network predicts, by task: ``(n, size)``, in single precision."""
-    with autocast(running.device.type, torch.bfloat16, enabled=running.settings.precision == "bf16"):
+    half = running.settings.precision == "bf16"
+    with autocast(running.device.type, torch.bfloat16) if half else nullcontext():
         return outputs_of(network, running.built, batch, running.source.events)
 
 

@@ -145,7 +145,8 @@ def _backward(step: _Step) -> _Sums:
                     losses = {name: sums.weighted[name] / weight for name, weight in step.weights.items() if weight}
                     raise NonFiniteLossError(_non_finite(step, losses, "the balance"))
             # Processes are averaged, and parts are to be added.
-            (total * (running.world.size / step.addends)).backward()  # type: ignore[no-untyped-call]
+            share = running.world.size / step.addends
+            (total if share == 1 else total * share).backward()  # type: ignore[no-untyped-call]
     if running.world.size > 1:
         of_network = set(running.network.parameters())
         running.world.average_gradients(p for p in _parameters(running) if p not in of_network)
@@ -171,10 +172,12 @@ def _loss(step: _Step, part: Batch, sums: _Sums) -> Tensor:
     added = {name: (values * weights).sum() for name, (values, weights) in samples.items()}
     for name, value in added.items():
         sums.weighted[name] += float(value.detach())
-    losses = {name: added[name] / weight * step.addends for name, weight in step.weights.items() if weight}
+    losses = {name: added[name] / (weight / step.addends) for name, weight in step.weights.items() if weight}
     total = balanced(running, losses) if losses else torch.zeros((), device=running.device)
     # A task that no sample of the batch has truth for takes no part, but its parameters have a gradient.
-    total = total + sum(outputs[name].sum() * 0 for name in samples if name not in losses)
+    for name in samples:
+        if name not in losses:
+            total = total + outputs[name].sum() * 0
     sums.total += float(total.detach()) / step.addends
     return total
 
