@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import h5py
+import hdf5plugin  # noqa: F401
+import numpy as np
 import pytest
 from runs import EXAMPLES
 from runs import TESTS
@@ -64,7 +67,13 @@ def test_files_of_lstchain_train_with_truth_of_their_own(tmp_path: Path, capsys:
     assert record(settings)["splits"]["train"]["by_primary"].keys() == {"0", "101"}
     metrics = json.loads((run_folders(settings)[0] / "metrics.json").read_text())
     assert metrics["splits"]["validation"]["loss"] > 0
-    assert "has no events of ctapipe DL1: no DL2 file is written of it" in capsys.readouterr().err
+    assert "no DL2 file is written" not in capsys.readouterr().err
+    (written,) = (run_folders(settings)[0] / "predictions").iterdir()
+    assert record(settings)["splits"]["test"]["by_primary"] == {"0": 20}
+    with h5py.File(written) as dl2, h5py.File(paths[0]) as dl1:
+        assert np.isfinite(dl2["/dl2/event/telescope/parameters/LST_LSTCam"]["gammaness"]).sum() == 20
+        thrown = [h5["simulation/run_config"]["n_showers"].sum() for h5 in (dl2, dl1)]
+    assert (written.name, thrown[0]) == ("gamma.dl2.h5", round(0.2 * thrown[1]))
 
 
 def test_observed_files_are_refused_for_training_by_what_they_lack(

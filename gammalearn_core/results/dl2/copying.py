@@ -44,10 +44,8 @@ def copy_rows(parts: Sequence[tuple[h5py.Dataset, Rows | None]], destination: h5
         The tables are not of one type, or one is damaged.
     """
     first = parts[0][0]
-    table = destination.get(first.name) or _create_like(first, destination, first.name)
-    for dataset, _ in parts:
-        if dataset.id.get_type() != table.id.get_type():
-            raise DataError(f"{label(dataset)} has other columns than the same table of {first.file.filename}")
+    table = destination.get(first.name) or create_like(first, destination, first.name)
+    check_same(first, [dataset for dataset, _ in parts])
     _resize(table, sum(len(d) if keep is None else int(np.count_nonzero(keep)) for d, keep in parts))
     filled = 0
     for dataset, keep in parts:
@@ -57,6 +55,19 @@ def copy_rows(parts: Sequence[tuple[h5py.Dataset, Rows | None]], destination: h5
             write_raw(table, rows, filled)
             filled += len(rows)
     return table
+
+
+def check_same(first: h5py.Dataset, tables: Sequence[h5py.Dataset]) -> None:
+    """Refuse tables of another type.
+
+    Raises
+    ------
+    DataError
+        With the first of them.
+    """
+    for dataset in tables:
+        if dataset.id.get_type() != first.id.get_type():
+            raise DataError(f"{label(dataset)} has other columns than the same table of {first.file.filename}")
 
 
 def blocks(dataset: h5py.Dataset) -> Iterator[tuple[int, int]]:
@@ -69,7 +80,7 @@ def blocks(dataset: h5py.Dataset) -> Iterator[tuple[int, int]]:
 
 def _copy_node(node: h5py.Group | h5py.Dataset, destination: h5py.File, path: str) -> None:
     if isinstance(node, h5py.Dataset):
-        made = _create_like(node, destination, path)
+        made = create_like(node, destination, path)
         for start, stop in blocks(node) if node.shape else [(0, None)]:
             write_raw(made, read_raw(node, start, stop), start if node.shape else None)
         return
@@ -78,8 +89,8 @@ def _copy_node(node: h5py.Group | h5py.Dataset, destination: h5py.File, path: st
         _copy_node(node[name], destination, f"{path}/{name}")
 
 
-def _create_like(dataset: h5py.Dataset, destination: h5py.File, path: str) -> h5py.Dataset:
-    """An empty dataset of the same type, size, filters and attributes."""
+def create_like(dataset: h5py.Dataset, destination: h5py.File, path: str) -> h5py.Dataset:
+    """An empty dataset of the same type, size, filters and attributes, at another place."""
     destination.require_group(path.rpartition("/")[0] or "/")
     stored = dataset.id
     h5py.h5d.create(
@@ -162,4 +173,15 @@ def _memory_type(dataset: h5py.Dataset, rows: NDArray[Any]) -> Any:
     return stored
 
 
-__all__ = ["Rows", "blocks", "copy_attributes", "copy_group", "copy_rows", "read_raw", "set_text", "write_raw"]
+__all__ = [
+    "Rows",
+    "blocks",
+    "check_same",
+    "copy_attributes",
+    "copy_group",
+    "copy_rows",
+    "create_like",
+    "read_raw",
+    "set_text",
+    "write_raw",
+]

@@ -20,8 +20,6 @@ from gammalearn_core.data.truth import Task
 from gammalearn_core.results.dl2.combining import combine
 from gammalearn_core.results.dl2.copying import copy_group
 from gammalearn_core.results.dl2.copying import copy_rows
-from gammalearn_core.results.dl2.copying import read_raw
-from gammalearn_core.results.dl2.copying import write_raw
 from gammalearn_core.results.dl2.grouping import SHOWER
 from gammalearn_core.results.dl2.grouping import TEL_TRIGGER
 from gammalearn_core.results.dl2.grouping import TRIGGER
@@ -29,6 +27,7 @@ from gammalearn_core.results.dl2.parts import Part
 from gammalearn_core.results.dl2.parts import joined
 from gammalearn_core.results.dl2.parts import predicted_rows
 from gammalearn_core.results.dl2.reference import data_model
+from gammalearn_core.results.dl2.showers import scale_showers
 from gammalearn_core.results.dl2.tables import Values
 from gammalearn_core.results.dl2.tables import algorithm_name
 from gammalearn_core.results.dl2.tables import group_name
@@ -53,7 +52,7 @@ def write(
     """
     _copy(h5, parts)
     if share is not None:
-        _scale_showers(h5, share)
+        scale_showers(h5, share, runs=_RUN, distribution=_DISTRIBUTION)
     if "tel_id" in predictions.events:
         _write_telescopes(h5, parts, predictions, tasks)
     else:
@@ -88,21 +87,6 @@ def _whole_tables(h5: h5py.File) -> list[str]:
     return found + [p for p in (_DISTRIBUTION,) if p in h5]
 
 
-def _scale_showers(h5: h5py.File, share: float) -> None:
-    if _RUN not in h5:
-        return
-    runs = read_raw(h5[_RUN])
-    before = runs["n_showers"].astype(np.float64)
-    runs["n_showers"] = np.rint(before * share)
-    write_raw(h5[_RUN], runs)
-    if _DISTRIBUTION in h5:
-        table = read_raw(h5[_DISTRIBUTION])
-        factor = runs["n_showers"].sum() / before.sum() if before.sum() else share
-        table["histogram"] = (table["histogram"] * factor).astype(table["histogram"].dtype)
-        table["n_entries"] = np.rint(table["n_entries"] * factor)
-        write_raw(h5[_DISTRIBUTION], table)
-
-
 def _write_subarray(h5: h5py.File, parts: Sequence[Part], predictions: Predictions, tasks: Mapping[str, Task]) -> None:
     ids = joined(parts, TRIGGER)
     rows = predicted_rows(parts, ids, predictions, ["file", "obs_id", "event_id"])
@@ -117,7 +101,7 @@ def _write_telescopes(
     ids, model = joined(parts, TEL_TRIGGER), data_model(parts[0].h5)
     rows = predicted_rows(parts, ids, predictions, ["file", "obs_id", "event_id", "tel_id"])
     values = _values(predictions, tasks, rows, model)
-    for tel_id in np.unique(ids["tel_id"][rows >= 0]):
+    for tel_id in np.unique(ids["tel_id"]):
         here = np.flatnonzero(ids["tel_id"] == tel_id)
         stored = {n: ids[n][here] for n in ("obs_id", "event_id", "tel_id")}
         write_predictions(h5, [value.taken(here) for value in values], stored)

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import hdf5plugin  # noqa: F401 - registers the blosc filters that ctapipe uses
@@ -14,8 +15,10 @@ from attrs import define
 from attrs import evolve
 from attrs import field
 from attrs import frozen
+from numpy.typing import NDArray
 
 from gammalearn_core.data.columns import read_column
+from gammalearn_core.errors import DataError
 from gammalearn_core.results.dl2.copying import read_raw
 from gammalearn_core.results.dl2.reference import data_model
 
@@ -24,6 +27,9 @@ _log = logging.getLogger(__name__)
 SHOWER = "/simulation/event/subarray/shower"
 TRIGGER = "/dl1/event/subarray/trigger"
 TEL_TRIGGER = "/dl1/event/telescope/trigger"
+LST = "/dl1/event/telescope/parameters/LST_LSTCam"
+"""lstchain's table of images: ids, truth, pointing and Hillas parameters."""
+Layout = Literal["ctapipe", "lstchain"]
 _PARTICLES = {0: "gamma", 1: "electron", 2: "muon", 101: "proton", 402: "helium", 5626: "iron"}
 
 
@@ -33,6 +39,7 @@ class Input:
 
     number: int
     path: Path
+    layout: Layout
     particle: str
     """``observed`` if there is no truth, ``mixed`` if there are several primaries, ``unknown`` without a shower."""
     simulated: bool
@@ -50,7 +57,7 @@ class Output:
 
 
 def group(files: Sequence[Path]) -> list[Output]:
-    """DL2 files, and the DL1 files that go into each. Files without events of ctapipe DL1 are left out."""
+    """DL2 files, and the DL1 files that go into each. Files of which no DL2 can be made are left out."""
     outputs: list[Output] = []
     for number, path in enumerate(files):
         found = describe(path)
@@ -74,31 +81,62 @@ def _fit(one: Input, other: Input) -> bool:
 
 
 def describe(path: Path) -> Input | str:
-    """What a DL1 file is, as number 0; or why no DL2 can be made of it."""
-    if not h5py.is_hdf5(path):
-        return "has no events of ctapipe DL1"
+    """What a DL1 file is, as number 0; or why no DL2 can be made of it.
+
+    Raises
+    ------
+    DataError
+        It is damaged.
+    """
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return "is not HDF5"
+    try:
+        return _describe(path)
+    except (OSError, RuntimeError, KeyError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise DataError(f"{path} is damaged ({reason}); copy it again") from error
+
+
+def _describe(path: Path) -> Input | str:
     with h5py.File(path, "r", locking="best-effort") as h5:
-        missing = [p for p in (TRIGGER, TEL_TRIGGER, "/configuration/instrument") if p not in h5]
+        layout: Layout = "lstchain" if isinstance(h5.get(LST), h5py.Dataset) else "ctapipe"
+        needed = {"ctapipe": (TRIGGER, TEL_TRIGGER), "lstchain": (LST,)}[layout]
+        missing = [p for p in (*needed, "/configuration/instrument") if p not in h5]
         if missing:
-            return f"has no events of ctapipe DL1 (there is no {missing[0]})"
-        particle = _particle(h5)
+            return f"has no events of DL1 of ctapipe or of LSTCam (there is no {missing[0]})"
+        particle = _particle(_primaries(h5, layout))
         return Input(
             number=0,
             path=path,
+            layout=layout,
             particle=particle,
             simulated=particle != "observed",
             instrument=_instrument(h5),
-            obs_ids=frozenset(np.unique(read_column(h5[TRIGGER], "obs_id")).tolist()),
+            obs_ids=frozenset(np.unique(read_column(h5[needed[0]], "obs_id")).tolist()),
         )
 
 
-def _particle(h5: h5py.File) -> str:
-    if SHOWER not in h5:
+def events_of(source: Input) -> str:
+    """The table that has a row for each event, or each image, of a file."""
+    return LST if source.layout == "lstchain" else TRIGGER
+
+
+def _primaries(h5: h5py.File, layout: Layout) -> NDArray[np.int64] | None:
+    """Numbers of the primaries of the showers; None if there is no truth."""
+    if layout == "ctapipe":
+        return np.unique(read_column(h5[SHOWER], "true_shower_primary_id")) if SHOWER in h5 else None
+    if not {"mc_energy", "mc_type"} <= set(h5[LST].dtype.names):
+        return None
+    known = np.unique(read_column(h5[LST], "mc_type"))
+    return known[known >= 0] if (known >= 0).any() or not len(known) else None
+
+
+def _particle(primaries: NDArray[np.int64] | None) -> str:
+    if primaries is None:
         return "observed"
-    primaries = np.unique(read_column(h5[SHOWER], "true_shower_primary_id")).tolist()
     if len(primaries) != 1:
-        return "mixed" if primaries else "unknown"
-    return _PARTICLES.get(primaries[0], f"primary{primaries[0]}")
+        return "mixed" if len(primaries) else "unknown"
+    return _PARTICLES.get(int(primaries[0]), f"primary{int(primaries[0])}")
 
 
 def _instrument(h5: h5py.File) -> str:
@@ -110,8 +148,8 @@ def _instrument(h5: h5py.File) -> str:
             digest.update(read_raw(node).tobytes())
 
     h5["/configuration/instrument"].visititems(add)
-    types = [str(h5[p].dtype) for p in (TRIGGER, TEL_TRIGGER, SHOWER) if p in h5]
+    types = [str(h5[p].dtype) for p in (TRIGGER, TEL_TRIGGER, SHOWER, LST) if p in h5]
     return hashlib.sha256("".join([digest.hexdigest(), *types]).encode()).hexdigest()
 
 
-__all__ = ["SHOWER", "TEL_TRIGGER", "TRIGGER", "Input", "Output", "describe", "group"]
+__all__ = ["LST", "SHOWER", "TEL_TRIGGER", "TRIGGER", "Input", "Layout", "Output", "describe", "events_of", "group"]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from attrs import evolve
 
@@ -14,20 +13,17 @@ from gammalearn_core.data.truth import Task
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
-from gammalearn_core.results.dl2 import ctapipe
 from gammalearn_core.results.dl2.copying import set_text
 from gammalearn_core.results.dl2.grouping import Input
+from gammalearn_core.results.dl2.grouping import Layout
 from gammalearn_core.results.dl2.grouping import describe
+from gammalearn_core.results.dl2.layouts import fill
 from gammalearn_core.results.dl2.parts import opened
 from gammalearn_core.results.dl2.reference import Activity
-from gammalearn_core.results.dl2.reference import write_reference
-from gammalearn_core.results.dl2.reference import write_root
 from gammalearn_core.results.dl2.whole import refuse_existing
 from gammalearn_core.results.dl2.whole import whole
 from gammalearn_core.results.dl2.writer import with_dl2
 from gammalearn_core.results.predictions import Predictions
-
-Layout = Literal["ctapipe", "lstchain"]
 
 
 def write_dl2_of(
@@ -96,9 +92,7 @@ def write_dl2_of(
         name=activity, description=f"Predictions of GammaLearn {name}", started=started or datetime.now(UTC)
     )
     with opened([source], None) as parts, whole(path) as h5:
-        ctapipe.write(h5, parts, predictions, wanted, None)
-        write_reference(parts[0].h5, h5, made, simulated=source.simulated, obs_ids=sorted(source.obs_ids))
-        write_root(h5, particle=source.particle)
+        fill(h5, parts, predictions, wanted, layout=layout or source.layout, activity=made, facts={})
         for key, text in (attributes or {}).items():
             set_text(h5, key, text)
     return path
@@ -122,4 +116,4 @@ def _input(dl1_file: Path, number: int) -> Input:
     return evolve(found, number=number)
 
 
-__all__ = ["Layout", "particle_of", "write_dl2_of"]
+__all__ = ["particle_of", "write_dl2_of"]

@@ -21,12 +21,15 @@ from gammalearn_core.data.columns import read_column
 from gammalearn_core.data.split import TEST
 from gammalearn_core.data.split import split
 from gammalearn_core.data.table import EventTable
+from gammalearn_core.data.truth import PRIMARY
 from gammalearn_core.errors import DataError
+from gammalearn_core.results.dl2.grouping import LST
 from gammalearn_core.results.dl2.grouping import SHOWER
 from gammalearn_core.results.dl2.grouping import TRIGGER
 from gammalearn_core.results.dl2.grouping import Input
 from gammalearn_core.results.predictions import Predictions
 
+_OF_LSTCHAIN = {PRIMARY: "mc_type", "true_energy": "mc_energy", "true_alt": "mc_alt", "true_az": "mc_az"}
 Keeper = Callable[[h5py.Dataset], NDArray[np.bool_] | None]
 """Tells which rows of an event table are kept; None for all."""
 
@@ -47,6 +50,13 @@ class Part:
         ids = {n: read_column(table, n) for n in names}
         ids = ids if keep is None else {n: values[keep] for n, values in ids.items()}
         return ids | {"file": np.full(len(ids["obs_id"]), self.input.number)}
+
+    def column(self, path: str, name: str) -> NDArray[Any]:
+        """A column of the rows of a table that are kept."""
+        table = self.h5[path]
+        keep = self.keep(table)
+        values = read_column(table, name)
+        return values if keep is None else values[keep]
 
 
 @contextmanager
@@ -87,12 +97,27 @@ def predicted_rows(
 
 
 def _test_part(source: Input, h5: h5py.File, share: float) -> Part:
-    known = h5[SHOWER] if SHOWER in h5 else h5[TRIGGER]
-    names = [n for n in known.dtype.names if n in ("obs_id", "event_id") or n.startswith("true_")]
-    columns = {n: partial(read_column, known, n) for n in names}
-    sides = split(EventTable(columns, len(known)), validation=0.0, test=share)
+    known = h5[_showers(source, h5)]
+    sides = split(EventTable(_truth(source, known), len(known)), validation=0.0, test=share)
     chosen = _keys(known)[sides == TEST]
     return Part(input=source, h5=h5, keep=lambda table: np.isin(_keys(table), chosen))
+
+
+def _showers(source: Input, h5: h5py.File) -> str:
+    if source.layout == "lstchain":
+        return LST
+    return SHOWER if source.simulated and SHOWER in h5 else TRIGGER
+
+
+def _truth(source: Input, known: h5py.Dataset) -> dict[str, Callable[[], NDArray[Any]]]:
+    """The columns that the split goes by, as the loader gives them."""
+    names = {n: n for n in known.dtype.names if n in ("obs_id", "event_id") or n.startswith("true_")}
+    if source.layout == "lstchain" and source.simulated:
+        names |= _OF_LSTCHAIN
+    columns: dict[str, Callable[[], NDArray[Any]]] = {n: partial(read_column, known, m) for n, m in names.items()}
+    if PRIMARY in columns:
+        columns[PRIMARY] = lambda: read_column(known, names[PRIMARY]).astype(np.int64)
+    return columns
 
 
 def _keys(table: h5py.Dataset) -> NDArray[Any]:

@@ -21,13 +21,14 @@ from gammalearn_core.results.dl2.copying import copy_attributes
 from gammalearn_core.results.dl2.copying import set_text
 
 VERSION = "CTA PRODUCT DATA MODEL VERSION"
+MODEL_NAME = "CTA PRODUCT DATA MODEL NAME"
 _UNKNOWN = {
     "CTA REFERENCE VERSION": "1",
     "CTA CONTACT NAME": "unknown",
     "CTA CONTACT EMAIL": "unknown",
     "CTA CONTACT ORGANIZATION": "unknown",
     "CTA PRODUCT DATA ASSOCIATION": "Subarray",
-    "CTA PRODUCT DATA MODEL NAME": "ASWG",
+    MODEL_NAME: "ASWG",
     "CTA PRODUCT DATA MODEL URL": "",
     VERSION: "unknown",
     "CTA PROCESS SUBTYPE": "",
@@ -111,4 +112,4 @@ def _runs(obs_ids: Sequence[int]) -> str:
     return ",".join(numbers if len(numbers) <= _MOST_RUNS else [numbers[0], "...", numbers[-1]])
 
 
-__all__ = ["VERSION", "Activity", "data_model", "write_reference", "write_root"]
+__all__ = ["MODEL_NAME", "VERSION", "Activity", "data_model", "write_reference", "write_root"]

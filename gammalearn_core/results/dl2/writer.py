@@ -1,4 +1,4 @@
-"""Predictions of a split as DL2 files, one a particle."""
+"""Predictions of a split as DL2 files, one a particle, in the layout of the DL1 files."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ import numpy as np
 from attrs import evolve
 
 from gammalearn_core.data.truth import Task
-from gammalearn_core.results.dl2 import ctapipe
-from gammalearn_core.results.dl2.grouping import TRIGGER
 from gammalearn_core.results.dl2.grouping import Output
+from gammalearn_core.results.dl2.grouping import events_of
 from gammalearn_core.results.dl2.grouping import group
 from gammalearn_core.results.dl2.irf_tools import write_irf_config
+from gammalearn_core.results.dl2.layouts import fill
 from gammalearn_core.results.dl2.parts import opened
 from gammalearn_core.results.dl2.reference import Activity
-from gammalearn_core.results.dl2.reference import write_reference
-from gammalearn_core.results.dl2.reference import write_root
 from gammalearn_core.results.dl2.whole import whole
 from gammalearn_core.results.predictions import Predictions
 
@@ -58,8 +56,9 @@ def write_dl2(
     Returns
     -------
     list of Path
-        DL2 files, and ``ctapipe_irf.yaml`` for the tools that need it. Nothing if the data do not come from ctapipe
-        files, or no task has a DL2 quantity. There is no file for runs of which nothing was predicted.
+        DL2 files, and ``ctapipe_irf.yaml`` for the tools that need it. Nothing if the data do not come from DL1 files
+        of ctapipe or of LSTCam, or no task has a DL2 quantity. There is no file for runs of which nothing was
+        predicted.
     """
     wanted = with_dl2(tasks)
     if not wanted or not files or any(n not in predictions.events for n in _NEEDED):
@@ -100,14 +99,13 @@ def _write(
 ) -> bool:
     """Write one file; False if none of its events belongs to the split."""
     activity = Activity(name="gammalearn run", description=f"Predictions of GammaLearn experiment {name}")
+    first = output.inputs[0]
+    facts = {"split": "test", "split_share": f"{share:g}"}
     with opened(output.inputs, share) as parts:
-        if not any(np.any(part.keep(part.h5[TRIGGER])) for part in parts):
+        if not any(np.any(part.keep(part.h5[events_of(part.input)])) for part in parts):
             return False
-        runs = sorted(set().union(*(source.obs_ids for source in output.inputs)))
         with whole(path) as h5:
-            ctapipe.write(h5, parts, predictions, tasks, share)
-            write_reference(parts[0].h5, h5, activity, simulated=output.inputs[0].simulated, obs_ids=runs)
-            write_root(h5, particle=output.particle, split="test", split_share=f"{share:g}")
+            fill(h5, parts, predictions, tasks, layout=first.layout, activity=activity, share=share, facts=facts)
     return True
 
 
