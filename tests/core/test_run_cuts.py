@@ -80,6 +80,7 @@ def test_a_source_that_is_called_test_is_the_test_split(finished: Path) -> None:
     (cut,) = record(finished)["cuts"]
     kept = {particle: counts["after"] for particle, counts in cut["by_primary"].items()}
     assert splits["test"] == {
+        "events_sha256": splits["test"]["events_sha256"],
         "samples": kept["101"],
         "by_source": {"train": 0, "test": kept["101"]},
         "by_primary": {"101": kept["101"]},

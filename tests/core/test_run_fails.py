@@ -164,17 +164,19 @@ def test_a_pickle_in_a_data_file_is_never_executed(tmp_path: Path) -> None:
     assert not trap.exists()
 
 
-def test_weights_that_could_not_be_kept_are_not_called_the_best(tmp_path: Path) -> None:
+def test_weights_that_could_not_be_kept_are_not_called_the_best(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     head = """
 def block(experiment):
-    (experiment.folder.checkpoints / "best.pt").mkdir(parents=True)
+    (experiment.folder.checkpoints / "best.pt").mkdir(parents=True, exist_ok=True)
     return lambda engine: None
 """
     settings = write_settings(tmp_path, head, handlers="[ref(block)]")
-    assert run(settings) == 0
-    metrics = read(run_folders(settings)[0] / "metrics.json")
-    assert (metrics["weights"], metrics["epoch"]) == ("last", 0)
-    assert record(settings)["best_weights_sha256"] == record(settings)["weights_sha256"]
+    assert run(settings) == 1
+    assert "the weights cannot be written to" in capsys.readouterr().err
+    assert not (run_folders(settings)[0] / "metrics.json").exists()
+    assert record(settings)["status"] == "failed"
 
 
 def test_a_state_that_no_checkpoint_can_hold_is_refused_before_training(
