@@ -1,0 +1,96 @@
+"""Bins of energy and of the angle to the pointing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+from attrs import frozen
+from pyirf.binning import create_bins_per_decade
+from pyirf.simulations import SimulatedEventsInfo
+
+from gammalearn_core import Problem
+from gammalearn_core import SettingsError
+from gammalearn_irf.options import Options
+
+PER_DECADE = 5
+TOLERANCE = 1.01
+"""An edge this much outside what was simulated counts as inside: 0.1995 TeV for 0.2."""
+FOV_STEP = 1.0
+"""Width of bins of the angle to the pointing that is aimed at, deg."""
+
+
+@frozen(kw_only=True, eq=False)
+class Bins:
+    """Edges, with their units."""
+
+    energy: Any
+    """True and reconstructed."""
+    fov: Any
+    """Angle to the pointing."""
+
+    @property
+    def rings(self) -> list[Any]:
+        """Inner and outer edge of each bin of the angle to the pointing."""
+        return [self.fov[number : number + 2] for number in range(len(self.fov) - 1)]
+
+    @property
+    def field(self) -> Any:
+        """Inner and outer edge of all of them."""
+        return self.fov[[0, -1]]
+
+
+def make_bins(options: Options, gammas: SimulatedEventsInfo, background: Sequence[SimulatedEventsInfo]) -> Bins:
+    """Bins that were chosen, or those that fit the simulation.
+
+    Raises
+    ------
+    SettingsError
+        Chosen bins reach to where nothing was simulated.
+    """
+    return Bins(energy=_energy(options, gammas), fov=_fov(options, gammas, background))
+
+
+def _energy(options: Options, gammas: SimulatedEventsInfo) -> Any:
+    if options.energy_bins is not None:
+        low, high, count = options.energy_bins
+        return create_bins_per_decade(low * u.TeV, high * u.TeV, int(count))
+    limits = [limit.to_value("TeV") for limit in (gammas.energy_min, gammas.energy_max)]
+    # The edges of CTA's tables, so that the middles of bins are 0.1, 0.158, 0.251, … TeV.
+    first = np.ceil(np.log10(limits[0] / TOLERANCE) * PER_DECADE - 0.5)
+    last = np.floor(np.log10(limits[1] * TOLERANCE) * PER_DECADE - 0.5)
+    if last <= first:
+        return u.Quantity(limits, u.TeV)
+    return 10 ** ((np.arange(first, last + 1) + 0.5) / PER_DECADE) * u.TeV
+
+
+def _fov(options: Options, gammas: SimulatedEventsInfo, background: Sequence[SimulatedEventsInfo]) -> Any:
+    widest = min((info.viewcone_max for info in _diffuse([gammas, *background])), default=FOV_STEP * u.deg)
+    widest = widest.to_value("deg")
+    if options.fov_bins is None:
+        return np.linspace(0, widest, max(1, round(widest / FOV_STEP)) + 1) * u.deg
+    if options.fov_bins[-1] > widest * TOLERANCE:
+        what = f"{options.fov_bins[-1]:g} deg is beyond the {widest:g} deg that showers were simulated in"
+        raise SettingsError([Problem("fov_bins", what, f"end at {widest:g}")])
+    if not is_diffuse(gammas) and len(options.fov_bins) > 2:
+        raise SettingsError([Problem("fov_bins", "gammas come from one point: there can be one bin only")])
+    return np.array(options.fov_bins) * u.deg
+
+
+def is_diffuse(info: SimulatedEventsInfo) -> bool:
+    """Whether showers come from a cone of directions."""
+    return bool(info.viewcone_max > info.viewcone_min)
+
+
+def _diffuse(infos: Sequence[SimulatedEventsInfo]) -> list[SimulatedEventsInfo]:
+    return [info for info in infos if is_diffuse(info)]
+
+
+def middles(edges: Any) -> Any:
+    """Geometric middles of bins."""
+    return np.sqrt(edges[:-1] * edges[1:])
+
+
+__all__ = ["Bins", "is_diffuse", "make_bins", "middles"]
