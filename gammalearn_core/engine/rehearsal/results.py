@@ -20,7 +20,7 @@ def write_and_read_back(small: SmallRun, troubles: Troubles) -> list[Path]:
         running.writer.flush()
     written = [folder.path / output["path"] for output in outputs]
     for path in written:
-        if path.is_relative_to(folder.predictions):
+        if path.is_relative_to(folder.predictions) and path.suffix == ".h5":
             _read_back(path, troubles)
     logged = [p for p in sorted(folder.tensorboard.rglob("*")) if p.is_file()]
     return [folder.metrics_jsonl, folder.metrics_json, *logged, *written]
