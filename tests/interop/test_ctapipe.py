@@ -15,9 +15,12 @@ from astropy.coordinates import AltAz
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from ctapipe.coordinates import TelescopeFrame
+from ctapipe.core import run_tool
 from ctapipe.instrument import SubarrayDescription
+from ctapipe.io import EventSource
 from ctapipe.io import TableLoader
 from ctapipe.io.metadata import read_reference_metadata
+from ctapipe.tools.merge import MergeTool
 
 from gammalearn_core import Target
 from gammalearn_core.builtin.loaders.dl1 import DL1Source
@@ -29,6 +32,7 @@ from gammalearn_core.data.split import split
 from gammalearn_core.data.truth import Task
 from gammalearn_core.plugin import Registry
 from gammalearn_core.results.dl2 import write_dl2
+from gammalearn_core.results.dl2 import write_dl2_of
 from gammalearn_core.results.dl2.copying import read_raw
 from gammalearn_core.results.dl2.copying import write_raw
 from gammalearn_core.results.predictions import Predictions
@@ -109,6 +113,57 @@ def test_ctapipe_reads_the_predictions_with_their_units(digicam: Path) -> None:
     assert not valid.all()
     assert np.isfinite(events["GammaLearnEnergy_tel_energy"][valid]).all()
     assert np.isnan(events["GammaLearnEnergy_tel_energy"][~valid]).all()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_ctapipe_reads_events_of_a_mono_network(files: list[Path]) -> None:
+    for path in files:
+        telescopes = telescope_events(path)
+        with TableLoader(path, focal_length_choice="EQUIVALENT") as loader:
+            events = loader.read_subarray_events(dl2=True, simulated=True)
+            shape = (len(events), len(loader.subarray))
+        assert events["GammaLearnParticle_telescopes"].shape == shape
+        used = np.asarray(events["GammaLearnParticle_telescopes"]).sum(axis=1)
+        valid = np.ma.filled(telescopes["GammaLearnParticle_tel_is_valid"], False)
+        assert used.sum() == valid.sum() > 0
+        assert ((used > 0) == events["GammaLearnParticle_is_valid"]).all()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_ctapipes_event_source_gives_our_predictions(files: list[Path]) -> None:
+    gammas, seen = files[0], 0
+    with EventSource(gammas, focal_length_choice="EQUIVALENT") as source:
+        for event in source:
+            reconstructed = event.dl2.stereo.classification["GammaLearnParticle"]
+            assert reconstructed.is_valid == np.isfinite(reconstructed.prediction)
+            valid = [i for i, tel in event.dl2.tel.items() if tel.classification["GammaLearnParticle"].is_valid]
+            assert sorted(source.subarray.tel_mask_to_tel_ids(reconstructed.telescopes)) == sorted(valid)
+            seen += reconstructed.is_valid
+    assert seen > 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_ctapipe_merges_our_files(tmp_path: Path) -> None:
+    written = []
+    for number in range(2):
+        path = tmp_path / f"run{number}.h5"
+        shutil.copy(EXAMPLES / "gamma_prod4_sst1m.dl1.h5", path)
+        with h5py.File(path, "r+") as h5:
+            _set_run(h5, number)
+        source = DL1Source(path)
+        # Of the first file, some telescopes have no prediction.
+        rows = np.arange(40 if number == 0 else 0, len(source.events))
+        events, energy = source.events.take(rows), registry_task("energy")
+        values = {"energy": energy.codec.decode(energy.codec.encode(events), events)}
+        predictions = Predictions(events=events, rows=rows, values=values)
+        source.close()
+        written.append(write_dl2_of(tmp_path / f"{number}.dl2.h5", path, predictions, {"energy": energy}, "x"))
+    assert run_tool(MergeTool(), [*map(str, written), f"--output={tmp_path / 'all.dl2.h5'}"], cwd=tmp_path) == 0
+    parts = [telescope_events(path) for path in written]
+    merged = telescope_events(tmp_path / "all.dl2.h5")
+    assert len(merged) == sum(map(len, parts))
+    valid = [np.ma.filled(t["GammaLearnEnergy_tel_is_valid"], False).sum() for t in (merged, *parts)]
+    assert valid[0] == valid[1] + valid[2]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -36,6 +36,7 @@ from gammalearn_core.results.predictions import Predictions
 
 _RUN = "/configuration/simulation/run"
 _DISTRIBUTION = "/simulation/service/shower_distribution"
+_IMPACT = "/simulation/event/telescope/impact"
 _LAYOUT = "/configuration/instrument/subarray/layout"
 _SIMULATION = ("/simulation", "/configuration/simulation")
 
@@ -65,7 +66,13 @@ def _copy(h5: h5py.File, parts: Sequence[Part]) -> None:
     copy_group(first.h5, h5, "/configuration/instrument")
     if simulated:
         copy_group(first.h5, h5, "/simulation/service/atmosphere_density_profile")
-    for path in (SHOWER, TRIGGER, TEL_TRIGGER) if simulated else (TRIGGER, TEL_TRIGGER):
+    events = [TRIGGER, TEL_TRIGGER]
+    if simulated:
+        # ctapipe's event source wants the group, even if there is nothing in it.
+        h5.require_group(_IMPACT.rpartition("/")[0])
+        names = dict.fromkeys(n for part in parts for n in part.h5.get(_IMPACT, {}))
+        events += [SHOWER, *(f"{_IMPACT}/{name}" for name in names)]
+    for path in events:
         found = [(p.h5[path], p.keep(p.h5[path])) for p in parts if path in p.h5]
         if found:
             copy_rows(found, h5)
