@@ -14,6 +14,7 @@ from irf_truth import ENERGY_SIGMA
 from irf_truth import RADIUS
 from irf_truth import TASKS
 from irf_truth import thrown
+from irf_truth import write_dl2
 from pyirf.benchmarks import angular_resolution
 from pyirf.benchmarks import energy_bias_resolution
 from pyirf.binning import create_histogram_table
@@ -33,6 +34,8 @@ from gammalearn_irf.computing import Computed
 from gammalearn_irf.computing import compute
 from gammalearn_irf.computing import responses
 from gammalearn_irf.computing.bins import make_bins
+from gammalearn_irf.computing.errors import quantile_error
+from gammalearn_irf.computing.errors import width_error
 from gammalearn_irf.computing.sensitivity import EFFICIENCIES
 from gammalearn_irf.finding import find_files
 from gammalearn_irf.options import Options
@@ -293,3 +296,32 @@ def test_the_background_is_the_rate_of_protons_that_pass(samples: dict[int, Samp
         protons["reco_energy"][passing].to_value("TeV"), fixed.bins.energy.value, weights=protons["weight"][passing]
     )[0]
     np.testing.assert_allclose(per_hour, by_hand / 50, rtol=1e-9)
+
+
+def test_errors_are_the_spread_of_what_is_measured() -> None:
+    random = np.random.default_rng(5)
+    samples = random.standard_normal((400, 1000))
+    medians, widths = np.median(samples, axis=1), np.diff(np.quantile(samples, [0.15866, 0.84134], axis=1), axis=0) / 2
+    told = np.array([[quantile_error(sample, 0.5), width_error(sample)] for sample in samples]).mean(axis=0)
+    assert told[0] == pytest.approx(medians.std(), rel=0.1)
+    assert told[1] == pytest.approx(widths.std(), rel=0.1)
+
+
+def test_the_error_of_an_area_is_binomial(fixed: Computed) -> None:
+    table = fixed.tables["area"]
+    share = table["area_all"].to_value("m2") / (np.pi * RADIUS**2)
+    expected = np.sqrt(share * (1 - share) / table["n_simulated"]) * np.pi * RADIUS**2
+    np.testing.assert_allclose(table["area_all_error"].to_value("m2"), expected, rtol=1e-9)
+
+
+def test_the_error_of_a_sensitivity_is_the_spread_of_sensitivities(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    write_dl2(tmp_path / "one" / "gamma.dl2.h5", thrown(primary=0, count=20_000, seed=100))
+    found = []
+    for seed in range(15):
+        write_dl2(tmp_path / "one" / "proton.dl2.h5", thrown(primary=101, count=30_000, seed=seed))
+        table = of_folder(tmp_path / "one", FIXED).tables["sensitivity"]
+        found.append([table[name][0] for name in ("relative_sensitivity", "relative_sensitivity_error")])
+    values, errors = np.array(found).T
+    # All have the same gammas, whose share of the error is small.
+    assert values.std() == pytest.approx(errors.mean(), rel=0.35)

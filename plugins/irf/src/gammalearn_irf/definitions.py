@@ -15,6 +15,10 @@ TABLES = {
 }
 
 
+QUANTILE = "one standard deviation, of the order statistics of the quantiles; none of fewer than two events"
+BINOMIAL = "one standard deviation, binomial; none where no event is left"
+
+
 def definitions(options: Options) -> dict[str, str]:
     """By ``table`` or ``table.column``."""
     return TABLES | {
@@ -25,6 +29,9 @@ def definitions(options: Options) -> dict[str, str]:
         ),
         "energy.resolution_about_0": "the |E_reco - E_true| / E_true that 68.27 % are below: the bias is in it (CTA)",
         "direction.angular_resolution_68": "angle between true and reconstructed direction that 68.27 % are below",
+        **{f"energy.{name}_error": QUANTILE for name in ("bias", "resolution", "resolution_about_0")},
+        "direction.angular_resolution_68_error": QUANTILE,
+        **{f"area.area_{name}_error": BINOMIAL for name in ("all", "gammaness", "cuts")},
         "area.n_simulated": "simulated showers, from the simulation's power law",
         "area.area_all": "of all gammas that were predicted",
         "area.area_gammaness": "of those that pass the cut in gammaness",
@@ -35,6 +42,11 @@ def definitions(options: Options) -> dict[str, str]:
             f" {options.observation_time:g} h; only where {FEW} simulated gammas and {FEW} simulated background events"
             " pass the cuts, else `reason`"
         ),
+        "sensitivity.relative_sensitivity_error": (
+            "statistical: sqrt(1 / gammas + 1 / (4 background)) times the value, with the effective numbers (Kish) of"
+            " the weighted simulated events"
+        ),
+        "sensitivity.flux_sensitivity_error": "likewise",
         "sensitivity.flux_sensitivity": "E² times the flux at the geometric middle of the bin, at that factor",
         "sensitivity.n_background": "simulated events in the ring of the field that pass the cut in gammaness",
         "sensitivity.expected_background": "events in the region of the source, scaled from the ring by solid angle",
@@ -49,7 +61,8 @@ def _gammaness(options: Options) -> str:
     if options.gamma_efficiency is not None:
         return f"keeps {options.gamma_efficiency:.0%} of the gammas"
     return (
-        "of the best sensitivity in the whole field among 10 to 95 % of gammas, chosen on these same events; else 70 %"
+        "of the best sensitivity in the whole field among 10 to 95 % of gammas, of those that leave one in the most"
+        " rings, chosen on these same events; else 70 %"
     )
 
 

@@ -169,19 +169,24 @@ def _rings(made: Computed, table: QTable) -> Iterable[tuple[Any, str]]:
 def _ring(axes: Any, panel: Panel, table: QTable, ring: list[float], colour: str) -> bool:
     """Points of a ring, hollow where few events are; False if there is none."""
     rows = table[table["fov_offset_low"].value == ring[0]]
-    value = np.asarray(getattr(rows[panel.column], "value", rows[panel.column]), dtype=float)
+    value, error = (_numbers(rows[name]) for name in (panel.column, f"{panel.column}_error"))
     known = np.isfinite(value) & ((value > 0) | (not panel.log)) & (rows[panel.count] > 0)
-    rows, value = rows[known], value[known]
+    rows, value, error = rows[known], value[known], error[known]
     low, middle, high = (rows[f"{panel.energy}_{part}"].to_value("TeV") for part in ("low", "center", "high"))
     few = np.asarray(rows[panel.count]) < FEW
-    shared = {"fmt": "o", "color": colour, "markersize": 5, "zorder": 3}
+    shared = {"fmt": "o", "color": colour, "markersize": 5, "linewidth": 1.2, "zorder": 3}
     label = f"this run, {ring[0]:g} to {ring[1]:g} deg off axis"
     hollow = {"label": f"the same, fewer than {FEW} gammas", "markerfacecolor": "white", "alpha": 0.6}
     for chosen, given in ((~few, {"label": label}), (few, hollow)):
         if chosen.any():
             width = [(middle - low)[chosen], (high - middle)[chosen]]
-            axes.errorbar(middle[chosen], value[chosen], xerr=width, **shared, **given)
+            bars = {"xerr": width, "yerr": error[chosen]}
+            axes.errorbar(middle[chosen], value[chosen], **bars, **shared, **given)
     return bool(len(value))
+
+
+def _numbers(column: Any) -> Any:
+    return np.asarray(getattr(column, "value", column), dtype=float)
 
 
 def _curves(axes: Any, made: Computed, references: Sequence[ReferenceCurve]) -> None:

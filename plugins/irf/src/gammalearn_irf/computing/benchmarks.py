@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import astropy.units as u
@@ -11,6 +12,7 @@ from astropy.table import QTable
 from astropy.table import vstack
 from pyirf.benchmarks import angular_resolution
 from pyirf.benchmarks import energy_bias_resolution
+from pyirf.benchmarks.energy_bias_resolution import ONE_SIGMA_COVERAGE
 from pyirf.benchmarks.energy_bias_resolution import energy_resolution_absolute_68
 from pyirf.irf import effective_area_per_energy
 from pyirf.irf import effective_area_per_energy_and_fov
@@ -20,6 +22,10 @@ from gammalearn_irf.computing.bins import Bins
 from gammalearn_irf.computing.bins import is_diffuse
 from gammalearn_irf.computing.bins import middles
 from gammalearn_irf.computing.cuts import Mask
+from gammalearn_irf.computing.errors import by_bin
+from gammalearn_irf.computing.errors import quantile_error
+from gammalearn_irf.computing.errors import share_error
+from gammalearn_irf.computing.errors import width_error
 
 R68 = "angular_resolution_68"
 
@@ -51,6 +57,12 @@ def energy_table(gammas: QTable, bins: Bins) -> QTable:
         several = table["n_events"] > 1
         table["resolution"] = np.where(several, table["resolution"], np.nan)
         table["resolution_about_0"] = np.where(several, absolute["resolution"], np.nan)
+        relative = (events["reco_energy"] / events["true_energy"]).to_value("") - 1
+        given = events["true_energy"], bins.energy
+        table["bias_error"] = by_bin(relative, *given, partial(quantile_error, share=0.5))
+        table["resolution_error"] = by_bin(relative, *given, width_error)
+        about_0 = partial(quantile_error, share=ONE_SIGMA_COVERAGE)
+        table["resolution_about_0_error"] = by_bin(np.abs(relative), *given, about_0)
         return table
 
     return by_ring(bins, "true_energy", make)
@@ -60,8 +72,12 @@ def direction_table(gammas: QTable, bins: Bins) -> QTable:
     """Angle that contains 68.27 % of gammas; NaN in bins without one."""
 
     def make(ring: Any) -> QTable:
-        table = angular_resolution(gammas[in_ring(gammas, ring)], bins.energy)
+        events = gammas[in_ring(gammas, ring)]
+        table = angular_resolution(events, bins.energy)
         table[R68] = table[R68].to("deg")
+        error = partial(quantile_error, share=ONE_SIGMA_COVERAGE)
+        found = by_bin(events["theta"].to_value("deg"), events["true_energy"], bins.energy, error)
+        table[f"{R68}_error"] = found * u.deg
         return table
 
     return by_ring(bins, "true_energy", make)
@@ -77,6 +93,8 @@ def area_table(selections: dict[str, QTable], thrown: SimulatedEventsInfo, bins:
             chosen = events[in_ring(events, ring)]
             table[f"n_{name}"] = np.histogram(chosen["true_energy"], bins.energy)[0]
             table[f"area_{name}"] = area(events, thrown, bins.energy, ring)[:, 0]
+            relative = share_error(table[f"n_{name}"], table["n_simulated"])
+            table[f"area_{name}_error"] = relative * table[f"area_{name}"]
         return table
 
     return by_ring(bins, "true_energy", make)

@@ -105,10 +105,9 @@ def _cuts(sample: Sample, gammas: QTable, background: QTable | None, bins: Bins,
     if options.gamma_efficiency is None and background is not None:
         # A source may be anywhere in the field, so that all gammas of it choose the cuts.
         whole = gammas.copy()
-        ring = bins.field
-        shared = {"spectrum": options.gamma_spectrum, "time": options.observation_time * u.h}
-        whole["weight"] = event_weights(whole["true_energy"], sample.thrown, ring=ring, **shared)
-        return best_cuts(whole, background, edges=bins.energy, field=ring, options=options).filled()
+        shared = {"spectrum": options.gamma_spectrum, "time": options.observation_time * u.h, "ring": bins.field}
+        whole["weight"] = event_weights(whole["true_energy"], sample.thrown, **shared)
+        return best_cuts(whole, background, bins, options).filled()
     efficiency = FALLBACK if options.gamma_efficiency is None else options.gamma_efficiency
     shares = {"gamma_efficiency": efficiency, "theta_efficiency": options.theta_efficiency}
     return make_cuts(gammas, bins.energy, **shares).filled()

@@ -16,6 +16,7 @@ from pyirf.sensitivity import calculate_sensitivity
 from pyirf.sensitivity import estimate_background
 
 from gammalearn_irf.computing.benchmarks import in_ring
+from gammalearn_irf.computing.bins import Bins
 from gammalearn_irf.computing.bins import middles
 from gammalearn_irf.computing.cuts import Cuts
 from gammalearn_irf.computing.cuts import best_of
@@ -64,8 +65,26 @@ def sensitivity(gammas: QTable, background: QTable, cuts: Cuts, *, edges: Any, r
     relative = np.where(table["reason"] == "", found["relative_sensitivity"], np.nan)
     energy = middles(edges)
     flux = (SPECTRA[options.gamma_spectrum][0](energy) * energy**2).to("erg / (cm2 s)")
-    table["relative_sensitivity"], table["flux_sensitivity"] = relative, relative * flux
+    error = relative_error(signal, noise, edges)
+    for name, values in (("relative_sensitivity", relative), ("flux_sensitivity", relative * flux)):
+        table[name] = values
+        table[f"{name}_error"] = error * values
     return table
+
+
+def relative_error(gammas: QTable, background: QTable, edges: Any) -> NDArray[np.float64]:
+    """Of a sensitivity that goes with the square root of the background, over the signal."""
+    signal, noise = (effective_number(events, edges) for events in (gammas, background))
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.sqrt(1 / signal + 0.25 / noise), dtype=np.float64)
+
+
+def effective_number(events: QTable, edges: Any) -> NDArray[np.float64]:
+    """Of events of equal weight that fluctuate as much, by reconstructed energy (Kish)."""
+    energy, weight = events["reco_energy"], events["weight"]
+    first, second = (np.histogram(energy, edges, weights=weight**power)[0] for power in (1, 2))
+    number: NDArray[np.float64] = np.divide(first**2, second, out=np.zeros(len(first)), where=second > 0)
+    return number
 
 
 def reasons(gammas: NDArray[Any], background: NDArray[Any], relative: NDArray[Any]) -> NDArray[np.str_]:
@@ -79,18 +98,26 @@ def reasons(gammas: NDArray[Any], background: NDArray[Any], relative: NDArray[An
     return np.asarray(told, dtype=np.str_)
 
 
-def best_cuts(gammas: QTable, background: QTable, *, edges: Any, field: Any, options: Options) -> Cuts:
-    """In each bin of energy the cuts of the best sensitivity, over the whole field."""
+def best_cuts(gammas: QTable, background: QTable, bins: Bins, options: Options) -> Cuts:
+    """In each bin of energy the cuts of the best sensitivity over the whole field.
+
+    Of those are considered that leave a sensitivity in the most rings: a ring has less background than the field.
+    """
     candidates = [
-        make_cuts(gammas, edges, gamma_efficiency=float(share), theta_efficiency=options.theta_efficiency)
+        make_cuts(gammas, bins.energy, gamma_efficiency=float(share), theta_efficiency=options.theta_efficiency)
         for share in EFFICIENCIES
     ]
-    tables = [sensitivity(gammas, background, c, edges=edges, ring=field, options=options) for c in candidates]
-    relative = np.array([table["relative_sensitivity"] for table in tables])
+
+    def relative(ring: Any) -> NDArray[np.float64]:
+        shared = {"edges": bins.energy, "ring": ring, "options": options}
+        tables = [sensitivity(gammas, background, cuts, **shared) for cuts in candidates]
+        return np.array([table["relative_sensitivity"] for table in tables])
+
+    whole = relative(bins.field)
+    rings = sum(np.isfinite(relative(ring)).astype(int) for ring in bins.rings)
+    whole = np.where((rings == np.max(rings, axis=0)) & np.isfinite(whole), whole, np.inf)
     fallback = int(np.argmin(np.abs(EFFICIENCIES - FALLBACK)))
-    known = np.isfinite(relative).any(axis=0)
-    best = np.argmin(np.where(np.isfinite(relative), relative, np.inf), axis=0)
-    return best_of(candidates, np.where(known, best, fallback))
+    return best_of(candidates, np.where(np.isfinite(whole).any(axis=0), np.argmin(whole, axis=0), fallback))
 
 
-__all__ = ["EFFICIENCIES", "FALLBACK", "best_cuts", "reasons", "sensitivity"]
+__all__ = ["EFFICIENCIES", "FALLBACK", "best_cuts", "effective_number", "reasons", "relative_error", "sensitivity"]
