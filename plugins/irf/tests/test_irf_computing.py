@@ -270,8 +270,16 @@ def test_default_bins_are_those_of_the_tables_of_cta(samples: dict[int, Sample])
 
 
 def test_bins_beyond_the_simulation_are_refused(samples: dict[int, Sample]) -> None:
-    with pytest.raises(SettingsError, match=r"3 deg is beyond the 2 deg"):
+    with pytest.raises(SettingsError, match=r"0 to 3 deg is more than the 0 to 2 deg"):
         compute(samples, Options(fov_bins=(0, 3)))
+
+
+def test_bins_are_within_a_cone_with_a_hole(tmp_path: Path) -> None:
+    path = write_dl2(tmp_path / "gamma.dl2.h5", thrown(primary=0, count=1000, seed=1), min_viewcone_radius=[1.0])
+    gammas = read_samples([path])[0][0].thrown
+    assert make_bins(Options(), gammas, []).fov.to_value("deg").tolist() == [1, 2]
+    with pytest.raises(SettingsError, match=r"0 to 2 deg is more than the 1 to 2 deg"):
+        make_bins(Options(fov_bins=(0, 2)), gammas, [])
 
 
 def test_responses_are_normalised_and_full_enclosure(samples: dict[int, Sample], fixed: Computed) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from contextlib import redirect_stdout
 from io import StringIO
@@ -18,6 +19,7 @@ from gammalearn_core import SettingsError
 from gammalearn_core.api import RunFolder
 from gammalearn_irf.command import main
 from gammalearn_irf.report import Benchmarks
+from gammalearn_irf.writing import write_file
 
 CHOSEN = ("--gamma-efficiency", "0.7", "--energy-bins", "0.1", "32", "2")
 TABLES = ["energy", "direction", "area", "sensitivity", "gammaness_cut", "theta_cut"]
@@ -97,7 +99,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_bins_beyond_the_simulation_name_the_option(predictions: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"--fov-bins: 5 deg is beyond"):
+    with pytest.raises(SettingsError, match=r"--fov-bins: 0 to 5 deg is more than"):
         main([str(predictions), "-o", str(tmp_path / "irf"), "--fov-bins", "0", "5"])
     assert not (tmp_path / "irf").exists()
 
@@ -107,6 +109,17 @@ def test_a_folder_that_cannot_be_written_is_named(predictions: Path, tmp_path: P
     with pytest.raises(GammalearnError, match=r"file/irf/irf\.fits\.gz cannot be written: Not a directory") as error:
         main([str(predictions), "-o", str(tmp_path / "file" / "irf"), "--gamma-efficiency", "0.7"])
     assert error.value.exit_code == 1
+
+
+def test_a_full_disk_leaves_the_file_of_before(tmp_path: Path) -> None:
+    def write(path: Path) -> None:
+        path.write_text("half of i")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "table.ecsv").write_text("whole")
+    with pytest.raises(GammalearnError, match=r"table\.ecsv cannot be written: No space left on device"):
+        write_file(tmp_path / "table.ecsv", write)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("table.ecsv", "whole")]
 
 
 def test_damaged_data_have_the_exit_code_of_data(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from gammalearn_irf.reading import Sample
 from gammalearn_irf.reference import ReferenceCurve
 from gammalearn_irf.spectra import SPECTRA
 
-VERSION = "0.1.0"
+VERSION = version("gammalearn-irf")
 
 
 def write_file(path: Path, write: Callable[[Path], object]) -> Path:

@@ -67,13 +67,15 @@ def _energy(options: Options, gammas: SimulatedEventsInfo) -> Any:
 
 
 def _fov(options: Options, gammas: SimulatedEventsInfo, background: Sequence[SimulatedEventsInfo]) -> Any:
-    widest = min((info.viewcone_max for info in _diffuse([gammas, *background])), default=FOV_STEP * u.deg)
-    widest = widest.to_value("deg")
+    diffuse = [info for info in [gammas, *background] if is_diffuse(info)]
+    low = max((info.viewcone_min.to_value("deg") for info in diffuse), default=0.0)
+    high = min((info.viewcone_max.to_value("deg") for info in diffuse), default=FOV_STEP)
     if options.fov_bins is None:
-        return np.linspace(0, widest, max(1, round(widest / FOV_STEP)) + 1) * u.deg
-    if options.fov_bins[-1] > widest * TOLERANCE:
-        what = f"{options.fov_bins[-1]:g} deg is beyond the {widest:g} deg that showers were simulated in"
-        raise SettingsError([Problem("fov_bins", what, f"end at {widest:g}")])
+        return np.linspace(low, high, max(1, round((high - low) / FOV_STEP)) + 1) * u.deg
+    first, last = options.fov_bins[0], options.fov_bins[-1]
+    if first < low / TOLERANCE or last > high * TOLERANCE:
+        what = f"{first:g} to {last:g} deg is more than the {low:g} to {high:g} deg that showers were simulated in"
+        raise SettingsError([Problem("fov_bins", what, "stay within them")])
     if not is_diffuse(gammas) and len(options.fov_bins) > 2:
         raise SettingsError([Problem("fov_bins", "gammas come from one point: there can be one bin only")])
     return np.array(options.fov_bins) * u.deg
@@ -82,10 +84,6 @@ def _fov(options: Options, gammas: SimulatedEventsInfo, background: Sequence[Sim
 def is_diffuse(info: SimulatedEventsInfo) -> bool:
     """Whether showers come from a cone of directions."""
     return bool(info.viewcone_max > info.viewcone_min)
-
-
-def _diffuse(infos: Sequence[SimulatedEventsInfo]) -> list[SimulatedEventsInfo]:
-    return [info for info in infos if is_diffuse(info)]
 
 
 def middles(edges: Any) -> Any:
