@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "Train, validate and test the network of a settings file",
     "predict": "Apply a trained network to DL1 files, and write a DL2 file for each",
     "reproduce": "Do a finished run again, and tell whether it gives the same and, if not, why",
+    "baseline": "Put Hillas parameters and random forests beside the network of a run, on the same events",
     "sweep": "Search for the best values of settings, in many runs of one settings file",
     "lr-find": "Find the learning rates at which the network of a settings file learns",
     "check": "Tell every problem of a settings file, without reading an event",

@@ -45,6 +45,7 @@ PAGES = (
     "components.md",
     "data.md",
     "info.md",
+    "baseline.md",
     "showers.md",
     "run_folder.md",
     "predicting.md",

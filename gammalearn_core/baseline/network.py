@@ -1,0 +1,48 @@
+"""What the run's network predicts, again, from the weights that the run was tested with."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.amp import autocast
+
+from gammalearn_core.baseline.opening import OpenedRun
+from gammalearn_core.data.order import batches
+from gammalearn_core.engine.steps import apply
+from gammalearn_core.engine.steps import decoded_outputs
+from gammalearn_core.engine.steps import outputs_of
+from gammalearn_core.predicting.weights import Weights
+from gammalearn_core.predicting.weights import load_weights
+from gammalearn_core.results.predictions import Predictions
+
+_CPU = torch.device("cpu")
+
+
+def network_predictions(opened: OpenedRun, rows: NDArray[np.int64]) -> tuple[Predictions, Weights]:
+    """Predictions of these events in the order given, and the weights that made them.
+
+    Raises
+    ------
+    DataError
+        The checkpoint is damaged, or is not what the run ended with.
+    """
+    built = opened.built
+    weights = load_weights(opened.recorded, built)
+    built.network.eval()
+    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in built.outputs.tasks}
+    with torch.no_grad():
+        for part in batches(rows, built.experiment.batch_size):
+            batch = apply(built.transforms, opened.selected.read(part), _CPU, seed=None)
+            if not np.array_equal(batch.events["row"].numpy(), part):
+                raise AssertionError("a transform has changed the order of the events")
+            with autocast("cpu", torch.bfloat16, enabled=built.experiment.precision == "bf16"):
+                outputs = outputs_of(built.network, built, batch, opened.events)
+            for name, value in decoded_outputs(built, outputs).items():
+                found[name].append(value.double().numpy())
+    seen = opened.events.take(rows)
+    values = {n: task.codec.decode(np.concatenate(found[n]), seen) for n, task in built.tasks.items()}
+    return Predictions(events=seen, rows=rows, values=values), weights
+
+
+__all__ = ["network_predictions"]
