@@ -43,8 +43,11 @@ def write_table(h5: h5py.File, path: str, columns: Mapping[str, Any]) -> None:
             table.attrs[f"CTAFIELD_{number}_UNIT"] = unit
 
 
-def thrown(*, primary: int, count: int, seed: int, viewcone: float = VIEWCONE) -> dict[str, Any]:
-    """Triggered showers and their reconstruction; energies follow a power law of index -2 from 0.05 to 50 TeV."""
+def thrown(*, primary: int, count: int, seed: int, viewcone: float = VIEWCONE, source: float = 0.0) -> dict[str, Any]:
+    """Triggered showers and their reconstruction; energies follow a power law of index -2 from 0.05 to 50 TeV.
+
+    Directions are in the cone, or all so many degrees off axis.
+    """
     random = np.random.default_rng(seed)
     share = random.random(count)
     energy = 1 / (1 / 0.05 + share * (1 / 50 - 1 / 0.05))
@@ -52,7 +55,7 @@ def thrown(*, primary: int, count: int, seed: int, viewcone: float = VIEWCONE) -
     n = len(kept)
     energy = energy[kept]
     off = np.degrees(np.arccos(1 - random.random(n) * (1 - np.cos(np.radians(viewcone)))))
-    az, alt = moved(np.full(n, AZ), np.full(n, ALT), off, random)
+    az, alt = moved(np.full(n, AZ), np.full(n, ALT), source + off, random)
     reco_az, reco_alt = moved(az, alt, ANGLE_SIGMA * np.sqrt(-2 * np.log(1 - random.random(n))), random)
     return {
         "count": count,

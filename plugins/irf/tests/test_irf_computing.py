@@ -249,11 +249,33 @@ def test_a_network_of_directions_only_gets_what_directions_tell(folder: Callable
 
 
 def test_point_like_gammas_have_one_bin_and_their_area(folder: Callable[..., Path]) -> None:
-    point = thrown(primary=0, count=20_000, seed=10, viewcone=0.0)
-    made = of_folder(folder(gamma=point, proton=thrown(primary=101, count=20_000, seed=11)), FIXED)
+    point = thrown(primary=0, count=20_000, seed=10, viewcone=0.0, source=0.7)
+    path = folder(gamma=point, proton=thrown(primary=101, count=20_000, seed=11))
+    made = of_folder(path, Options(gamma_efficiency=0.7, energy_bins=(0.1, 10.0, 2)))
+    np.testing.assert_allclose(made.bins.fov.to_value("deg"), [0.2, 1.2])
     area = made.tables["area"]["area_all"].to_value("m2")
     assert area[0] == pytest.approx(EFFICIENCY * np.pi * RADIUS**2, rel=0.05)
     assert 0 < made.tables["sensitivity"]["relative_sensitivity"][0] < 0.1
+    hdus = responses(read_samples(find_files(path))[0][0], made)
+    assert hdus[0].data["EFFAREA"].shape == (1, 1, 4)
+    for bins in ((0, 1, 2), (1, 2)):
+        with pytest.raises(SettingsError, match=r"one point, 0\.7 deg off axis"):
+            of_folder(path, Options(fov_bins=bins))
+
+
+def test_electrons_add_to_the_background_and_other_particles_are_told(folder: Callable[..., Path]) -> None:
+    showers = {"gamma": thrown(primary=0, count=5000, seed=1), "proton": thrown(primary=101, count=5000, seed=2)}
+    options = Options(gamma_efficiency=0.7, energy_bins=(0.1, 1.0, 1))
+    protons = of_folder(folder(**showers), options).tables["sensitivity"]
+    more = {"electron": thrown(primary=1, count=5000, seed=3), "helium": thrown(primary=402, count=100, seed=4)}
+    made = of_folder(folder(**more), options)
+    both = made.tables["sensitivity"]
+    assert (both["n_background"] > 1.5 * protons["n_background"]).all()
+    ratio = both["expected_background"] / protons["expected_background"]
+    # Above 0.1 TeV there is an electron for some hundred protons; these are as much like gammas as protons are.
+    assert ((ratio > 1.0005) & (ratio < 1.05)).all()
+    assert "primary 402 events are not used" in made.notes
+    assert any(note.startswith("electron background: 5000 showers") for note in made.notes)
 
 
 def test_without_gammas_nothing_is_measured(folder: Callable[..., Path]) -> None:
@@ -262,7 +284,7 @@ def test_without_gammas_nothing_is_measured(folder: Callable[..., Path]) -> None
 
 
 def test_default_bins_are_those_of_the_tables_of_cta(samples: dict[int, Sample]) -> None:
-    bins = make_bins(Options(), samples[0].thrown, [samples[101].thrown])
+    bins = make_bins(Options(), samples[0], [samples[101].thrown])
     assert bins.energy[0].to_value("TeV") == pytest.approx(10**-1.3)
     assert bins.energy[-1].to_value("TeV") == pytest.approx(10**1.7)
     assert len(bins.energy) == 16
@@ -276,7 +298,7 @@ def test_bins_beyond_the_simulation_are_refused(samples: dict[int, Sample]) -> N
 
 def test_bins_are_within_a_cone_with_a_hole(tmp_path: Path) -> None:
     path = write_dl2(tmp_path / "gamma.dl2.h5", thrown(primary=0, count=1000, seed=1), min_viewcone_radius=[1.0])
-    gammas = read_samples([path])[0][0].thrown
+    gammas = read_samples([path])[0][0]
     assert make_bins(Options(), gammas, []).fov.to_value("deg").tolist() == [1, 2]
     with pytest.raises(SettingsError, match=r"0 to 2 deg is more than the 1 to 2 deg"):
         make_bins(Options(fov_bins=(0, 2)), gammas, [])

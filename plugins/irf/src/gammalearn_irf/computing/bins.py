@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from pyirf.simulations import SimulatedEventsInfo
 from gammalearn_core import Problem
 from gammalearn_core import SettingsError
 from gammalearn_irf.options import Options
+from gammalearn_irf.reading.sample import Sample
 
 PER_DECADE = 5
 TOLERANCE = 1.01
@@ -42,7 +44,7 @@ class Bins:
         return self.fov[[0, -1]]
 
 
-def make_bins(options: Options, gammas: SimulatedEventsInfo, background: Sequence[SimulatedEventsInfo]) -> Bins:
+def make_bins(options: Options, gammas: Sample, background: Sequence[SimulatedEventsInfo]) -> Bins:
     """Bins that were chosen, or those that fit the simulation.
 
     Raises
@@ -50,7 +52,7 @@ def make_bins(options: Options, gammas: SimulatedEventsInfo, background: Sequenc
     SettingsError
         Chosen bins reach to where nothing was simulated.
     """
-    return Bins(energy=_energy(options, gammas), fov=_fov(options, gammas, background))
+    return Bins(energy=_energy(options, gammas.thrown), fov=_fov(options, gammas, background))
 
 
 def _energy(options: Options, gammas: SimulatedEventsInfo) -> Any:
@@ -66,19 +68,30 @@ def _energy(options: Options, gammas: SimulatedEventsInfo) -> Any:
     return 10 ** ((np.arange(first, last + 1) + 0.5) / PER_DECADE) * u.TeV
 
 
-def _fov(options: Options, gammas: SimulatedEventsInfo, background: Sequence[SimulatedEventsInfo]) -> Any:
-    diffuse = [info for info in [gammas, *background] if is_diffuse(info)]
+def _fov(options: Options, gammas: Sample, background: Sequence[SimulatedEventsInfo]) -> Any:
+    diffuse = [info for info in [gammas.thrown, *background] if is_diffuse(info)]
     low = max((info.viewcone_min.to_value("deg") for info in diffuse), default=0.0)
-    high = min((info.viewcone_max.to_value("deg") for info in diffuse), default=FOV_STEP)
-    if options.fov_bins is None:
-        return np.linspace(low, high, max(1, round((high - low) / FOV_STEP)) + 1) * u.deg
-    first, last = options.fov_bins[0], options.fov_bins[-1]
+    high = min((info.viewcone_max.to_value("deg") for info in diffuse), default=np.inf)
+    source = None if is_diffuse(gammas.thrown) else np.median(gammas.events["true_source_fov_offset"]).to_value("deg")
+    if options.fov_bins is not None:
+        problems = list(_unfit(options.fov_bins, low, high, source))
+        if problems:
+            raise SettingsError(problems)
+        return np.array(options.fov_bins) * u.deg
+    if source is not None:
+        first = max(low, source - FOV_STEP / 2)
+        return np.array([first, min(high, first + FOV_STEP)]) * u.deg
+    return np.linspace(low, high, max(1, round((high - low) / FOV_STEP)) + 1) * u.deg
+
+
+def _unfit(edges: Sequence[float], low: float, high: float, source: float | None) -> Iterator[Problem]:
+    first, last = edges[0], edges[-1]
     if first < low / TOLERANCE or last > high * TOLERANCE:
         what = f"{first:g} to {last:g} deg is more than the {low:g} to {high:g} deg that showers were simulated in"
-        raise SettingsError([Problem("fov_bins", what, "stay within them")])
-    if not is_diffuse(gammas) and len(options.fov_bins) > 2:
-        raise SettingsError([Problem("fov_bins", "gammas come from one point: there can be one bin only")])
-    return np.array(options.fov_bins) * u.deg
+        yield Problem("fov_bins", what, "stay within them")
+    if source is not None and not (len(edges) == 2 and first <= source < last):
+        what = f"gammas come from one point, {source:.3g} deg off axis: there can be one bin only, with it inside"
+        yield Problem("fov_bins", what)
 
 
 def is_diffuse(info: SimulatedEventsInfo) -> bool:

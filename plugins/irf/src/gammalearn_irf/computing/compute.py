@@ -59,7 +59,7 @@ def compute(samples: Mapping[int, Sample], options: Options) -> Computed:
         raise DataError("there are no predicted gammas: nothing can be measured without them")
     sample = samples[GAMMA]
     noise = {n: s for n, s in samples.items() if n in (PROTON, ELECTRON) and is_diffuse(s.thrown)}
-    bins = make_bins(options, sample.thrown, [s.thrown for s in noise.values()])
+    bins = make_bins(options, sample, [s.thrown for s in noise.values()])
     gammas = _weighted_gammas(sample, bins, options)
     background = _background(sample, noise, options)
     cuts = _cuts(sample, gammas, background, bins, options)
