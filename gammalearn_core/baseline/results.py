@@ -62,8 +62,11 @@ def check_output(folder: Path, *, fresh: bool) -> None:
     Raises
     ------
     SettingsError
-        It is there, and is not to be replaced or is no folder of a baseline.
+        It is there, and is not to be replaced or is no folder of a baseline, or nothing can be written there.
     """
+    above = next((path for path in folder.absolute().parents if path.exists()), folder)
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise SettingsError([Problem("--output", f"{folder} cannot be written: {above} is not to be written in")])
     if not folder.exists():
         return
     if not fresh:

@@ -125,6 +125,16 @@ def test_what_is_no_baseline_is_not_replaced(finished: Path, capsys: pytest.Capt
     assert (finished / "checkpoints" / "best.pt").is_file()
 
 
+def test_what_cannot_be_written_is_told_before_anything_is_read(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert main(["baseline", str(finished), "-o", str(tmp_path / "file" / "out")]) == 2
+    told = capsys.readouterr().err
+    assert "cannot be written" in told
+    assert "images" not in told
+
+
 def test_other_events_are_refused(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copied = Path(shutil.copytree(finished, tmp_path / "run"))
     record = read(copied / "run.json")
