@@ -12,6 +12,7 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from attrs import frozen
 from ctapipe.io import TableLoader
@@ -149,19 +150,34 @@ def test_there_are_sensitivities(made: Made) -> None:
     assert 1e-14 < np.min(flux[finite]) < 1e-10
 
 
-def test_benchmarks_are_those_of_the_predictions(made: Made) -> None:
+ONE_IMAGE = (10**ENERGY_SPREAD - 10**-ENERGY_SPREAD) / 2, 1.51 * DIRECTION_SPREAD
+"""Resolutions of single predictions: half the central 68 % of energies, the 68 % quantile of separations (deg)."""
+
+
+def test_ctapipe_reads_predictions_of_the_quality_that_was_written(made: Made) -> None:
+    with TableLoader(made.folder / "gamma.dl2.h5") as loader:
+        events = loader.read_subarray_events(dl2=True, simulated=True)
+    one = np.count_nonzero(events["GammaLearnEnergy_telescopes"], axis=1) == 1
+    events = events if made.level == "subarray" else events[one]
+    low, high = np.quantile(events["GammaLearnEnergy_energy"] / events["true_energy"], [0.16, 0.84])
+    assert (high - low) / 2 == pytest.approx(ONE_IMAGE[0], rel=0.1)
+    prefix = "GammaLearnDirection"
+    theirs, ours = (
+        SkyCoord(events[az], events[alt]) for az, alt in (("true_az", "true_alt"), (f"{prefix}_az", f"{prefix}_alt"))
+    )
+    assert np.quantile(theirs.separation(ours).deg, 0.68) == pytest.approx(ONE_IMAGE[1], rel=0.1)
+
+
+def test_benchmarks_follow_from_the_quality_of_the_predictions(made: Made) -> None:
     with fits.open(made.benchmarks) as hdus:
         energy, angle = hdus["ENERGY BIAS RESOLUTION"].data, hdus["ANGULAR RESOLUTION"].data
         resolution = energy["RESOLUTION"][energy["N_EVENTS"] >= FEW]
         separation = angle["ANGULAR_RESOLUTION_68"][angle["N_EVENTS"] >= FEW]
     assert min(len(resolution), len(separation)) >= 5
-    one_image = (10**ENERGY_SPREAD - 10**-ENERGY_SPREAD) / 2, 1.51 * DIRECTION_SPREAD
-    for found, expected in zip((resolution, separation), one_image, strict=True):
-        if made.level == "subarray":
-            np.testing.assert_allclose(np.median(found), expected, rtol=0.15)
-        else:
-            # An event is the mean of up to four images.
-            assert 0.45 * expected < np.median(found) < 0.9 * expected
+    # Cuts in bins of predicted energy narrow what is left, and an event is the mean of up to four images.
+    lowest = 0.7 if made.level == "subarray" else 0.45
+    for found, expected in zip((resolution, separation), ONE_IMAGE, strict=True):
+        assert lowest * expected < np.median(found) < 1.1 * expected
 
 
 def test_gammapy_loads_the_responses(made: Made) -> None:
