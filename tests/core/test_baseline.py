@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from gammalearn_core.baseline.forests import Lessons
 from gammalearn_core.baseline.images import from_columns
 from gammalearn_core.builtin.loaders.dl1 import DL1Source
 from gammalearn_core.cli import main
+from gammalearn_core.cli.baseline import add_arguments
 from gammalearn_core.data.sky import separation
 
 Baseline = Callable[..., int]
@@ -59,46 +61,47 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_folders(settings)[-1]
 
 
+@pytest.fixture(scope="module")
+def made(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of its baseline."""
+    output = tmp_path_factory.mktemp("baseline") / "out"
+    before = files_of(finished)
+    assert main(["baseline", str(finished), "-o", str(output), "--trees", "5"]) == 0
+    assert files_of(finished) == before
+    return output
+
+
 def files_of(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def test_a_baseline_is_beside_the_network(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = files_of(finished)
-    assert main(["baseline", str(finished), "-o", str(tmp_path / "out"), "--trees", "5"]) == 0
-    assert files_of(finished) == before
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
-        "baseline.json",
-        "comparison.json",
-        "metrics.json",
-        "predictions",
-    ]
-    ours, run_metrics = read(tmp_path / "out" / "metrics.json"), read(finished / "metrics.json")
+def test_a_baseline_is_beside_the_network(finished: Path, made: Path) -> None:
+    names = ["baseline.json", "comparison.json", "metrics.json", "predictions"]
+    assert sorted(p.name for p in made.iterdir()) == names
+    ours, run_metrics = read(made / "metrics.json"), read(finished / "metrics.json")
     of_network = {n for n in run_metrics["splits"]["test"] if not n.endswith("loss")}
     assert set(ours["splits"]["test"]) == of_network
     assert set(ours["splits"]) == set(run_metrics["splits"])
     assert set(ours["performance"]["numbers"]) == set(run_metrics["performance"]["numbers"])
-    record, known = read(tmp_path / "out" / "baseline.json"), read(finished / "run.json")
+    record, known = read(made / "baseline.json"), read(finished / "run.json")
     assert record["network"]["sha256"] == known["best_weights_sha256"]
     assert record["events"] == {name: split["samples"] for name, split in known["splits"].items()}
     assert sum(record["trained_with"].values()) == known["splits"]["train"]["samples"]
     for importances in record["importances"]["NectarCam"].values():
         assert sum(importances.values()) == pytest.approx(1) or not any(importances.values())
-    told = read(tmp_path / "out" / "comparison.json")["by_true_energy"]["all"]
+    told = read(made / "comparison.json")["by_true_energy"]["all"]
     # The network predicts again, by the weights of the run, what it has predicted at its end.
     network, then = {c["name"]: c["network"] for c in told}, run_metrics["performance"]["numbers"]
     assert network == pytest.approx({name: then[name]["value"] for name in network})
-    assert "network and baseline on the same events" in capsys.readouterr().out
 
 
-def test_its_dl2_has_the_events_of_the_network_s(finished: Path, tmp_path: Path) -> None:
-    assert main(["baseline", str(finished), "-o", str(tmp_path / "out"), "--trees", "5"]) == 0
+def test_its_dl2_has_the_events_of_the_network_s(finished: Path, made: Path) -> None:
     names = sorted(p.name for p in (finished / "predictions").glob("*.h5"))
-    assert sorted(p.name for p in (tmp_path / "out" / "predictions").glob("*.h5")) == names
+    assert sorted(p.name for p in (made / "predictions").glob("*.h5")) == names
     for name in names:
         with (
             h5py.File(finished / "predictions" / name) as ours,
-            h5py.File(tmp_path / "out" / "predictions" / name) as theirs,
+            h5py.File(made / "predictions" / name) as theirs,
         ):
             one, other = (h5["/dl1/event/subarray/trigger"]["event_id"][()] for h5 in (ours, theirs))
             assert np.array_equal(one, other)
@@ -106,17 +109,22 @@ def test_its_dl2_has_the_events_of_the_network_s(finished: Path, tmp_path: Path)
 
 
 def test_the_same_call_gives_the_same_and_replaces_only_when_asked(
-    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished: Path, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    call = ["baseline", str(finished), "-o", str(tmp_path / "out"), "--trees", "3"]
+    call = ["baseline", str(finished), "-o", str(tmp_path / "out"), "--trees", "5"]
     assert main(call) == 0
-    first = read(tmp_path / "out" / "metrics.json")
+    assert "network and baseline on the same events" in capsys.readouterr().out
+    assert read(tmp_path / "out" / "metrics.json") == read(made / "metrics.json")
     assert main(call) == 2
     assert "is there already" in capsys.readouterr().err
-    assert main([*call, "--fresh"]) == 0
-    assert read(tmp_path / "out" / "metrics.json") == first
     assert main([*call, "--fresh", "--seed", "99"]) == 0
-    assert read(tmp_path / "out" / "metrics.json") != first
+    assert read(tmp_path / "out" / "metrics.json") != read(made / "metrics.json")
+
+
+def test_the_command_s_default_is_that_of_the_forests() -> None:
+    parser = ArgumentParser()
+    add_arguments(parser)
+    assert parser.parse_args(["run"]).trees == Growth().trees
 
 
 def test_what_is_no_baseline_is_not_replaced(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import inspect
 import re
 import subprocess
 import typing
+from argparse import ArgumentParser
 from collections.abc import Callable
 from collections.abc import Iterator
 from itertools import pairwise
@@ -19,6 +20,7 @@ import gammalearn_core
 from gammalearn_core import Experiment
 from gammalearn_core import errors
 from gammalearn_core.cli import COMMANDS
+from gammalearn_core.cli import baseline
 from gammalearn_core.cli import plugins as plugins_command
 from gammalearn_core.plugin import API_VERSION
 from gammalearn_core.plugin import GROUP
@@ -162,6 +164,14 @@ def test_python_in_the_pages_compiles(name: str) -> None:
 
 def test_every_command_is_in_the_index() -> None:
     assert [name for name in COMMANDS if f"`gammalearn {name}`" not in page("index.md")] == []
+
+
+def test_every_option_of_baseline_is_documented() -> None:
+    parser = ArgumentParser(add_help=False)
+    baseline.add_arguments(parser)
+    options = {text for action in parser._actions for text in action.option_strings}
+    told = " ".join(row[0] for row in rows(section("baseline.md", "Options"))[1:])
+    assert options == set(re.findall(r"`(--?[a-z-]+)", told))
 
 
 # Settings.
