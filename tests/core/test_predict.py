@@ -325,28 +325,63 @@ def test_weights_that_are_not_those_of_the_run_are_refused(
     assert not (tmp_path / "out").exists()
 
 
+STEREO = """
+from pathlib import Path
+
+import torch
+
+(Path(__file__).parent / "executed").touch()
+
+
+class Sum(torch.nn.Module):
+    stereo = True
+
+    def __init__(self, *, inputs, outputs):
+        super().__init__()
+        self.embed = torch.nn.ModuleDict({key: torch.nn.Linear(2, 8) for key in inputs.cameras})
+        self.heads = torch.nn.ModuleDict({name: torch.nn.Linear(8, task.size) for name, task in outputs.tasks.items()})
+
+    def forward(self, batch):
+        total = torch.zeros(len(batch), 8)
+        for key, images in batch.images.items():
+            total = total.index_add(0, images.event, self.embed[key](images.pixels.mean(dim=2)))
+        return {name: head(total) for name, head in self.heads.items()}
+"""
+
+
 def test_a_network_of_the_settings_file_needs_trust(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    head = (
-        "from pathlib import Path\nimport torch\n\n"
-        "(Path(__file__).parent / 'executed').touch()\n\n"
-        "class Mean(torch.nn.Module):\n"
-        "    def __init__(self, *, inputs, outputs):\n"
-        "        super().__init__()\n"
-        "        self.heads = torch.nn.ModuleDict({n: torch.nn.Linear(2, t.size) for n, t in outputs.tasks.items()})\n"
-        "    def forward(self, pixels):\n"
-        "        return {n: head(pixels.mean(dim=2)) for n, head in self.heads.items()}\n"
+    mixed = TESTS / "gamma_test.dl1.h5"
+    settings = write_settings(
+        tmp_path,
+        STEREO,
+        data=f"ref('core.dl1', paths={str(mixed)!r}, level='subarray')",
+        filters="[ref('core.intensity', minimum=10)]",
+        transforms="[ref('core.normalise')]",
+        network="ref(Sum)",
+        losses="{'energy': ref('core.l1'), 'direction': ref('core.mse')}",
+        epochs="1",
     )
-    settings = write_settings(tmp_path, head, network="ref(Mean)", transforms="[ref('core.normalise')]", epochs="1")
     assert run(settings) == 0
     (folder,) = run_folders(settings)
-    assert predict(folder, tmp_path / "out", OTHER) == 2
+    assert predict(folder, tmp_path / "out", mixed) == 2
     told = capfd.readouterr().err
     assert "only the run's settings file can give network" in told
     assert "--trust-settings" in told
     assert not (folder / "executed").exists()
-    assert predict(folder, tmp_path / "out", OTHER, "--trust-settings") == 0
+    assert predict(folder, tmp_path / "out", mixed, OTHER, "--trust-settings") == 4
     assert (folder / "executed").exists()
-    assert telescope_table(tmp_path / "out" / "gamma_diffuse_prod6_run10.dl2.h5")["GammaLearnEnergy_tel_is_valid"].any()
+    assert f"{OTHER}: images are those of MSTx-NectarCam" in capfd.readouterr().err
+    found = table(tmp_path / "out" / "gamma_test.dl2.h5", "dl2/event/subarray/energy/GammaLearnEnergy")
+    np.testing.assert_array_equal(found["event_id"], table(mixed, "dl1/event/subarray/trigger")["event_id"])
+    assert found["GammaLearnEnergy_is_valid"].any()
+    assert found["GammaLearnEnergy_telescopes"].sum(axis=1).max() > 1
+
+
+def test_files_of_lstchain_become_dl2_of_lstchain(lstcam: Path, tmp_path: Path) -> None:
+    file = TESTS / "lstchain-0.12.3_dl1_gamma_4LST.h5"
+    assert predict(lstcam, tmp_path, file) == 0
+    rows = table(tmp_path / "lstchain-0.12.3_dl1_gamma_4LST.dl2.h5", "dl2/event/telescope/parameters/LST_LSTCam")
+    assert np.isfinite(rows["reco_energy"]).sum() == 10
 
 
 def test_an_unfinished_run_predicts_with_the_weights_that_it_has(
