@@ -38,6 +38,7 @@ from gammalearn_core.predicting.opening import NoEvents
 from gammalearn_core.predicting.opening import Reader
 from gammalearn_core.predicting.opening import without_truth
 from gammalearn_core.predicting.rebuilding import experiment_of
+from gammalearn_core.predicting.rebuilding import other_versions
 from gammalearn_core.predicting.rebuilding import specs_of
 from gammalearn_core.predicting.weights import Weights
 from gammalearn_core.predicting.weights import load_weights
@@ -128,6 +129,8 @@ def load_model(
     """
     how = computing or Computing()
     experiment = experiment_of(run, registry, tuple(files), trust_settings=trust_settings, cuts=cuts)
+    for line in other_versions(run, registry, experiment):
+        _log.warning("%s: predictions may be others", line)
     inputs, outputs = specs_of(run)
     device = choose_device(how.device, World())
     folder = run.folder.path

@@ -20,6 +20,7 @@ from gammalearn_core.reproducing.rebuild import rebuilt
 from gammalearn_core.reproducing.rebuild import refuse_untrusted
 from gammalearn_core.reproducing.rebuild import run_again
 from gammalearn_core.reproducing.recorded import RecordedRun
+from gammalearn_core.settings.check import slots
 from gammalearn_core.settings.experiment import Experiment
 from gammalearn_core.settings.ref import Ref
 
@@ -81,6 +82,19 @@ def specs_of(run: RecordedRun) -> tuple[InputSpec, OutputSpec]:
         raise DataError(f"{path} is not what a run writes: {error!r}") from error
 
 
+def other_versions(run: RecordedRun, registry: Registry, experiment: Experiment) -> list[str]:
+    """What of that which predicts was another version when the run was made, a line each."""
+    recorded = run.record.get("components")
+    known = {c.get("component"): c for c in recorded if isinstance(c, dict)} if isinstance(recorded, list) else {}
+    used = (item.target for where, _, item in slots(experiment) if where.split("[")[0] in (*_PREDICTING, _CUTS))
+    lines = []
+    for id in (target for target in used if isinstance(target, str) and target in known):
+        plugin, then = registry.plugin_of(id), known[id].get("version")
+        if then != plugin.version:
+            lines.append(f"{plugin.distribution} was {then} when the run was made, and is {plugin.version} now")
+    return list(dict.fromkeys(lines))
+
+
 def _reduced(run: RecordedRun, registry: Registry, *, cuts: bool) -> RecordedRun:
     """The run without what does not predict."""
     left_out = _LEFT_OUT | ({} if cuts else {_CUTS: []})
@@ -130,4 +144,4 @@ def _labelled(sources: object) -> dict[str, Any]:
     return next((item for name, item in known.items() if name != UNLABELLED and isinstance(item, dict)), {})
 
 
-__all__ = ["experiment_of", "specs_of"]
+__all__ = ["experiment_of", "other_versions", "specs_of"]

@@ -47,6 +47,7 @@ COMMANDS = [
     "check settings.py",
     "info --help",
     "reproduce --help",
+    "predict --help",
 ]
 
 
