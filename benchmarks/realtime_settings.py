@@ -12,11 +12,20 @@ from gammalearn_core import ref
 
 NETWORKS = {
     "quickstart": ref(
-        "hexconv.resnet", channels=[8, 16, 32, 64], depths=[1, 1, 1, 1], pooling=["mean", "max", "centroid"]
+        "hexconv.resnet", channels=[16, 32, 64, 96], depths=[1, 1, 1, 1], pooling=["mean", "max", "centroid"]
     ),
     "gammaphysnet": ref("hexconv.gammaphysnet", indexedconv_compat=True),
 }
 CHANNELS = {"quickstart": ["image", "peak_time", "image_mask"], "gammaphysnet": ["image", "peak_time"]}
+CHARGES = [ref("core.log_charge", scale=3.0), ref("core.normalise")]
+TRANSFORMS = {
+    "quickstart": [
+        ref("core.random_symmetry"),
+        ref("core.relative_time", mask="image_mask", clip=20.0, zero_outside=True),
+        *CHARGES,
+    ],
+    "gammaphysnet": CHARGES,
+}
 _name = os.environ["BENCHMARK_NETWORK"]
 
 experiment = Experiment(
@@ -24,7 +33,7 @@ experiment = Experiment(
     seed=1,
     threads=1,
     data=ref("core.dl1", paths=os.environ["BENCHMARK_DATA"] + "/*.h5", channels=CHANNELS[_name]),
-    transforms=[ref("core.log_charge", scale=3.0), ref("core.normalise")],
+    transforms=TRANSFORMS[_name],
     network=NETWORKS[_name],
     losses={
         "particle": ref("core.cross_entropy"),
