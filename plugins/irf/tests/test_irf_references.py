@@ -106,3 +106,25 @@ def test_the_licence_of_lstchain_comes_with_its_numbers() -> None:
 def test_sets_have_names() -> None:
     assert len(names()) == 5
     assert {NORTH, SOUTH, LST} < {*names()}
+
+
+@pytest.mark.parametrize("kind", ["requirement", "performance"])
+def test_defect_4_of_ctaplot_north_and_south_are_two_sites(kind: str) -> None:
+    north, south = (of(f"CTA {kind} {site}", "effective_area") for site in ("North", "South"))
+    assert north.value != south.value
+    assert north.conditions != south.conditions
+
+
+@pytest.mark.parametrize("curve", curves(), ids=lambda curve: f"{curve.name}, {curve.quantity}, {curve.cuts[:4]}")
+def test_defects_5_and_6_of_ctaplot_a_curve_says_what_time_of_observation_it_is_for(curve: ReferenceCurve) -> None:
+    time = "30 min" if "requirement" in curve.name else "50 h"
+    if curve.quantity == "sensitivity":
+        assert "50 h" in curve.definition
+    elif curve.quantity == "effective_area" and curve.name != LST:
+        assert time in f"{curve.definition} {curve.conditions}"
+
+
+def test_defect_13_of_ctaplot_curves_are_found_wherever_the_package_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.prefix", "/nowhere")
+    curves.cache_clear()
+    assert len(curves()) > 20
