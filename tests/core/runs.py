@@ -55,8 +55,9 @@ def run_apart(settings: Path, *arguments: str, **environment: str) -> subprocess
 
 
 def run_folders(settings: Path, name: str = "test") -> list[Path]:
-    """Run folders, the oldest first."""
-    return sorted(p for p in (settings.parent / "runs" / name).glob("*") if p.is_dir())
+    """Run folders, the oldest first; of those of one second, that which was written to first."""
+    found = [p for p in (settings.parent / "runs" / name).glob("*") if p.is_dir()]
+    return sorted(found, key=lambda p: (p.name[: len("20260101T000000Z")], p.stat().st_mtime_ns))
 
 
 def read(path: Path) -> Any:
