@@ -18,6 +18,8 @@ from conftest import Showers
 from conftest import contents
 from conftest import small
 
+from gammalearn_showers.dl1.part import PartFile
+from gammalearn_showers.dl1.part import remove_part
 from gammalearn_showers.production import Production
 from gammalearn_showers.progress import ShowerProgress
 from gammalearn_showers.work import Progress
@@ -114,6 +116,22 @@ def test_a_signal_stops_all_and_leaves_no_part_of_a_file(tmp_path: Path, number:
     assert len(contents(tmp_path)) < 4
 
 
+def test_what_a_killed_process_was_writing_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("gammalearn_showers.workers.work", write_for_ever)
+    tasks = [Task(run=1, events=1, path=tmp_path / FIRST, provenance={})]
+    part = tmp_path / f".{FIRST}.part"
+    with _Crew(small().production(), tasks, jobs=1):
+        wait_for(part)
+    assert not part.exists()
+
+
+def test_a_file_that_another_process_writes_is_not_removed(tmp_path: Path) -> None:
+    file = PartFile(tmp_path / FIRST)
+    remove_part(tmp_path / FIRST)
+    assert file.part.exists()
+    file.discard()
+
+
 def test_a_signal_to_all_is_no_error_of_those_that_begin(tmp_path: Path) -> None:
     process = begin(tmp_path, "--jobs", "2", start_new_session=True)
     end = time.monotonic() + 60
@@ -141,6 +159,12 @@ def test_a_process_that_is_gone_when_it_is_given_a_file_is_an_error(
 
 def leave(connection: Connection, production: Production) -> None:
     """What a process does that makes no file."""
+
+
+def write_for_ever(connection: Connection, production: Production) -> None:
+    """What a process does that has said nothing yet when the command ends."""
+    PartFile(connection.recv().path)
+    time.sleep(60)
 
 
 def test_a_process_that_is_killed_ends_the_command(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from gammalearn_core import GammalearnError
+from gammalearn_showers.dl1.part import remove_part
 from gammalearn_showers.work import GRACE
 from gammalearn_showers.work import IGNORED
 from gammalearn_showers.work import Failed
@@ -80,6 +81,7 @@ class _Crew:
         self._jobs = min(jobs, len(tasks))
         self._workers: dict[Connection, SpawnProcess] = {}
         self._writing: set[Connection] = set()
+        self._given: dict[Connection, Task] = {}
 
     def __enter__(self) -> _Crew:
         if self._tasks:
@@ -99,6 +101,8 @@ class _Crew:
             if process.is_alive():
                 process.kill()
                 process.join()
+        for connection in self._workers:
+            remove_part(self._given[connection].path)
 
     @property
     def busy(self) -> bool:
@@ -145,8 +149,9 @@ class _Crew:
     def _give(self, connection: Connection) -> None:
         """The next file to a worker, or its leave."""
         if self._tasks:
+            self._given[connection] = self._tasks.pop()
             try:
-                connection.send(self._tasks.pop())
+                connection.send(self._given[connection])
             except OSError:
                 raise self._lost(connection) from None
             return

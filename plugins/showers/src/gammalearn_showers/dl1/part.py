@@ -37,7 +37,7 @@ class PartFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.part = path.with_name(f".{path.name}.part")
+        self.part = _part_of(path)
         with self._told():
             self._owned = self.part.open("ab")
         try:
@@ -111,6 +111,18 @@ class PartFile:
             ) from error
 
 
+def remove_part(path: Path) -> None:
+    """Remove what a killed process left of a file, unless another process is writing it."""
+    part = _part_of(path)
+    with suppress(OSError), part.open("rb+") as left:
+        fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        part.unlink()
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
 def _reason(error: OSError) -> str:
     """The system's words, which HDF5 buries in its own."""
     return os.strerror(error.errno) if error.errno else str(error)
@@ -124,4 +136,4 @@ def _sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-__all__ = ["DL1WriteError", "PartFile"]
+__all__ = ["DL1WriteError", "PartFile", "remove_part"]
