@@ -126,6 +126,8 @@ class Chart:
         What a reader must know before he trusts it: cuts, weights, what is missing.
     definition : str
         What is measured, in one sentence.
+    x_marks : sequence of (float, str)
+        Upright lines and what they are, such as the best epoch.
     """
 
     id: str
@@ -138,6 +140,7 @@ class Chart:
     y_log: bool = False
     note: str = ""
     definition: str = ""
+    x_marks: tuple[tuple[float, str], ...] = field(default=(), converter=tuple)
 
     @property
     def empty(self) -> bool:

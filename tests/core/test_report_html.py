@@ -20,8 +20,8 @@ from gammalearn_core.builtin.reports import drawing
 from gammalearn_core.builtin.reports.curves import Panels
 from gammalearn_core.builtin.reports.curves import panels
 from gammalearn_core.builtin.reports.html import HtmlReport
-from gammalearn_core.builtin.reports.quantities import Quantities
 from gammalearn_core.engine.folder import RunFolder
+from gammalearn_core.reporting.quantities import Quantities
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 SHA = "0123456789abcdef" * 4

@@ -13,10 +13,10 @@ from typing import Any
 from attrs import evolve
 from attrs import frozen
 
-from gammalearn_core.builtin.reports.quantities import FEW
-from gammalearn_core.builtin.reports.quantities import Quantities
-from gammalearn_core.builtin.reports.quantities import Quantity
-from gammalearn_core.builtin.reports.quantities import number
+from gammalearn_core.reporting.quantities import FEW
+from gammalearn_core.reporting.quantities import Quantities
+from gammalearn_core.reporting.quantities import Quantity
+from gammalearn_core.reporting.quantities import number
 
 _DECADES = 30.0
 """A logarithmic axis shows what varies by more than this factor."""

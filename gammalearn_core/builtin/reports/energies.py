@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from matplotlib.ticker import NullFormatter
 
 from gammalearn_core.builtin.reports import drawing
-from gammalearn_core.builtin.reports.quantities import FEW
+from gammalearn_core.reporting.quantities import FEW
 from gammalearn_core.results.performance import Curve
 
 _SHOWN: dict[str, tuple[str, ...]] = {

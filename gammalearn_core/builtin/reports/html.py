@@ -11,20 +11,20 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from gammalearn_core.builtin.reports import drawing
-from gammalearn_core.builtin.reports import facts
-from gammalearn_core.builtin.reports import numbers
 from gammalearn_core.builtin.reports.curves import Panel
 from gammalearn_core.builtin.reports.curves import panels
 from gammalearn_core.builtin.reports.energies import EnergyPanel
 from gammalearn_core.builtin.reports.energies import draw_by_energy
 from gammalearn_core.builtin.reports.energies import energy_panels
-from gammalearn_core.builtin.reports.quantities import FEW
-from gammalearn_core.builtin.reports.quantities import Quantities
-from gammalearn_core.builtin.reports.quantities import component
-from gammalearn_core.builtin.reports.quantities import number
-from gammalearn_core.builtin.reports.summary import summary
 from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.engine.folder import write_text
+from gammalearn_core.reporting import facts
+from gammalearn_core.reporting import numbers
+from gammalearn_core.reporting.quantities import FEW
+from gammalearn_core.reporting.quantities import Quantities
+from gammalearn_core.reporting.quantities import component
+from gammalearn_core.reporting.quantities import number
+from gammalearn_core.reporting.summary import summary
 
 
 class HtmlReport:

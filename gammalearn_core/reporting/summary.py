@@ -5,11 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from gammalearn_core.builtin.reports.facts import Run
-from gammalearn_core.builtin.reports.facts import by_primary
-from gammalearn_core.builtin.reports.facts import primary
-from gammalearn_core.builtin.reports.numbers import whole
-from gammalearn_core.builtin.reports.quantities import component
+from gammalearn_core.reporting.facts import Run
+from gammalearn_core.reporting.facts import by_primary
+from gammalearn_core.reporting.facts import primary
+from gammalearn_core.reporting.numbers import whole
+from gammalearn_core.reporting.quantities import component
 
 
 def summary(run: Run) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import frozen
 
-from gammalearn_core.builtin.reports.quantities import FEW
-from gammalearn_core.builtin.reports.quantities import Quantities
-from gammalearn_core.builtin.reports.quantities import number
+from gammalearn_core.reporting.quantities import FEW
+from gammalearn_core.reporting.quantities import Quantities
+from gammalearn_core.reporting.quantities import number
 
 SPLITS = ("validation", "test")
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from attrs import frozen
 
-FEW = 10
-"""A number of fewer samples than this means nothing."""
+from gammalearn_core.reporting.charts import FEW
 
 _NAMED = re.compile(r"(\w+): (.+)", re.DOTALL)
 _UNIT = re.compile(r", in (\S{1,12})$")

@@ -11,9 +11,9 @@ from typing import Any
 
 from attrs import frozen
 
-from gammalearn_core.builtin.reports.numbers import whole
-from gammalearn_core.builtin.reports.quantities import FEW
 from gammalearn_core.builtin.targets.particle import IDS
+from gammalearn_core.reporting.numbers import whole
+from gammalearn_core.reporting.quantities import FEW
 
 _PRIMARIES = {str(number): name for name, number in IDS.items()}
 _NOUNS = {"telescope": ("telescope image", "telescope images"), "subarray": ("subarray event", "subarray events")}
