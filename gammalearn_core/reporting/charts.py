@@ -40,6 +40,14 @@ def _rows(values: Iterable[Iterable[float]]) -> tuple[Numbers, ...]:
     return tuple(_numbers(row) for row in values)
 
 
+def _series(values: Iterable[Series]) -> tuple[Series, ...]:
+    return tuple(values)
+
+
+def _marks(values: Iterable[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
+    return tuple((float(x), str(told)) for x, told in values)
+
+
 def _increasing(owner: object, attribute: Attribute[Any], value: Sequence[float]) -> None:
     if len(value) < 2 or any(not low < high for low, high in pairwise(value)):
         raise ValueError(f"{attribute.name} must be two numbers at least, each above the one before, not {value!r}")
@@ -128,6 +136,8 @@ class Chart:
         What is measured, in one sentence.
     x_marks : sequence of (float, str)
         Upright lines and what they are, such as the best epoch.
+    group : str
+        A heading below that of the section, if there is one.
     """
 
     id: str
@@ -135,12 +145,13 @@ class Chart:
     title: str
     x_label: str
     y_label: str
-    series: tuple[Series, ...] = field(converter=tuple)
+    series: tuple[Series, ...] = field(converter=_series)
     x_log: bool = False
     y_log: bool = False
     note: str = ""
     definition: str = ""
-    x_marks: tuple[tuple[float, str], ...] = field(default=(), converter=tuple)
+    x_marks: tuple[tuple[float, str], ...] = field(default=(), converter=_marks)
+    group: str = ""
 
     @property
     def empty(self) -> bool:
@@ -154,7 +165,7 @@ class Matrix:
 
     Attributes
     ----------
-    id, section, title, x_label, y_label, note, definition : str
+    id, section, group, title, x_label, y_label, note, definition : str
         As in `Chart`.
     x_edges, y_edges : sequence of float
         Edges of the bins.
@@ -187,6 +198,7 @@ class Matrix:
     diagonal: bool = False
     note: str = ""
     definition: str = ""
+    group: str = ""
     run: int | None = None
 
     def __attrs_post_init__(self) -> None:
