@@ -30,12 +30,15 @@ QUANTITIES = {
 """Quantities of each kind of task."""
 
 
-def kinds_of(tasks: Mapping[str, Task]) -> dict[str, str]:
-    """By task that the baseline does: ``particle``, ``energy``, ``direction`` or ``impact``; the first of each kind."""
+def kinds_of(tasks: Mapping[str, Task], *, level: str = "subarray") -> dict[str, str]:
+    """By task that the baseline does: ``particle``, ``energy``, ``direction`` or ``impact``; the first of each kind.
+
+    Of single images there are no impact points.
+    """
     found: dict[str, str] = {}
     for name, task in tasks.items():
         kind = _kind(task)
-        if kind and kind not in found.values():
+        if kind and kind not in found.values() and (kind != "impact" or level == "subarray"):
             found[name] = kind
     return found
 

@@ -218,6 +218,16 @@ def gammalearn_targets() -> Iterator[Target]:
         metrics=("core.energy_error",),
     )
     yield Target(
+        name="impact",
+        target=f"{_HERE}.targets.impact:Impact",
+        summary="Impact point on the ground from the array's origin, in hundreds of metres",
+        columns=("true_core_x", "true_core_y"),
+        geometry="ground_vector",
+        applies_to=(0,),
+        dl2="geometry",
+        metrics=("core.impact_error",),
+    )
+    yield Target(
         name="particle",
         target=f"{_HERE}.targets.particle:Particle",
         summary="Kind of primary particle",
@@ -328,6 +338,14 @@ def gammalearn_metrics() -> Iterator[Metric]:
         geometries=("scalar",),
         definition="bias: median of (E_reco - E_true) / E_true; resolution_cta: 68.27 % quantile of |E_reco / E_true"
         " - 1|; resolution_pyirf: half the 15.87 % to 84.13 % range of E_reco / E_true - 1",
+    )
+    yield Metric(
+        name="impact_error",
+        target=f"{_HERE}.metrics.impact:ImpactError",
+        summary="Distance between impact points: 68 % containment and median, in metres",
+        geometries=("ground_vector",),
+        definition="quantiles 68.27 % and 50 % of the distance on the ground between true and predicted impact point,"
+        " in m",
     )
 
 

@@ -45,12 +45,18 @@ def tasks(*names: str) -> dict[str, Task]:
     return made
 
 
-def predict(path: Path | Sequence[Path], *, skip: int = 0, **options: Any) -> Predicted:
+def predict(
+    path: Path | Sequence[Path],
+    *,
+    skip: int = 0,
+    names: Sequence[str] = ("energy", "direction", "particle"),
+    **options: Any,
+) -> Predicted:
     """Random predictions of all events but the first ones."""
     source = DL1Source(path, **options)
     events = source.events.take(np.arange(skip, len(source.events)))
     rng = np.random.default_rng(0)
-    made = tasks("energy", "direction", "particle")
+    made = tasks(*names)
     values = {n: t.codec.decode(rng.normal(size=(len(events), t.codec.size)), events) for n, t in made.items()}
     predictions = Predictions(events=events, rows=np.arange(skip, len(source.events)), values=values)
     source.close()

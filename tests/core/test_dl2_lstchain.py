@@ -61,6 +61,19 @@ def test_the_truth_as_prediction_is_where_lstchain_has_the_source(tmp_path: Path
         np.testing.assert_allclose(found[f"reco_{theirs}"], found[theirs], atol=1e-5)
 
 
+def test_impact_points_stand_beside_directions(tmp_path: Path) -> None:
+    made = predict(OF_LSTCHAIN, skip=2, names=("impact", "direction"))
+    path = write_dl2_of(tmp_path / "gamma.dl2.h5", OF_LSTCHAIN, made.predictions, made.tasks, "x")
+    found = columns(path, DL2)
+    for axis in "xy":
+        wanted = made.predictions.values["impact"][f"core_{axis}"]
+        np.testing.assert_array_equal(found[f"reco_core_{axis}"], [np.nan, np.nan, *wanted])
+    np.testing.assert_array_equal(found["reco_alt"][2:], np.radians(made.predictions.values["direction"]["alt"]))
+    with h5py.File(path) as h5:
+        number = list(found).index("reco_core_x")
+        assert h5[DL2].attrs[f"CTAFIELD_{number}_UNIT"] == b"m"
+
+
 def test_files_of_ctapipe_are_translated(tmp_path: Path) -> None:
     made = predict(OF_CTAPIPE, skip=1)
     path = write_dl2_of(tmp_path / "gamma.dl2.h5", OF_CTAPIPE, made.predictions, made.tasks, "x", layout="lstchain")

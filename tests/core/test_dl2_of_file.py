@@ -90,6 +90,21 @@ def test_networks_of_the_subarray_name_the_telescopes_that_they_saw(tmp_path: Pa
     assert not seen[:, [1, 3]].any()
 
 
+def test_impact_points_have_a_table_of_their_own_beside_directions(tmp_path: Path) -> None:
+    made = predict(LST, skip=1, names=("impact", "direction"), level="subarray")
+    path = write_dl2_of(tmp_path / "gamma.dl2.h5", LST, made.predictions, made.tasks, "x")
+    with h5py.File(path) as h5:
+        assert list(h5["/dl2/event/subarray/geometry"]) == ["GammaLearnDirection", "GammaLearnImpact"]
+        table = h5["/dl2/event/subarray/geometry/GammaLearnImpact"]
+        unit = {table.attrs[f"CTAFIELD_{n}_NAME"]: table.attrs.get(f"CTAFIELD_{n}_UNIT") for n in range(5)}
+        valid = table["GammaLearnImpact_is_valid"].astype(bool)
+        found = {axis: table[f"GammaLearnImpact_core_{axis}"][valid] for axis in "xy"}
+    assert unit[b"GammaLearnImpact_core_x"] == unit[b"GammaLearnImpact_core_y"] == b"m"
+    assert 0 < len(found["x"]) == len(made.events) < len(valid)
+    for axis in "xy":
+        assert sorted(found[axis]) == sorted(made.predictions.values["impact"][f"core_{axis}"])
+
+
 def test_observed_data_get_no_truth(tmp_path: Path) -> None:
     made = predict(OBSERVED)
     assert particle_of(OBSERVED) == "observed"

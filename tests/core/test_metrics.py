@@ -20,6 +20,7 @@ from gammalearn_core.builtin.metrics.direction import AngularError
 from gammalearn_core.builtin.metrics.direction import angular_errors
 from gammalearn_core.builtin.metrics.energy import EnergyError
 from gammalearn_core.builtin.metrics.energy import energy_errors
+from gammalearn_core.builtin.metrics.impact import ImpactError
 from gammalearn_core.builtin.metrics.samples import SampleMetric
 from gammalearn_core.results import performance
 from gammalearn_core.results.performance import SIGMA
@@ -30,7 +31,12 @@ TWO, THREE = (
     for names in (("gamma", "proton"), ("proton", "gamma", "electron"))
 )
 CLASSES: dict[str, Callable[[], SampleMetric]] = {"accuracy": Accuracy, "auc": partial(AUC, TWO)}
-METRICS: dict[str, Callable[[], SampleMetric]] = {**CLASSES, "direction": AngularError, "energy": EnergyError}
+METRICS: dict[str, Callable[[], SampleMetric]] = {
+    **CLASSES,
+    "direction": AngularError,
+    "energy": EnergyError,
+    "impact": ImpactError,
+}
 
 
 def auc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
@@ -40,7 +46,7 @@ def auc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
 def samples(name: str, n: int) -> tuple[Tensor, Tensor]:
     """Predictions and truth that fit a metric."""
     generator = torch.Generator().manual_seed(1)
-    columns = {"direction": 2, "energy": 1}.get(name, 2)
+    columns = {"energy": 1}.get(name, 2)
     prediction = torch.randn(n, columns, generator=generator)
     if name in CLASSES:
         return prediction, (torch.rand(n, generator=generator) < 0.4).long()
@@ -135,6 +141,18 @@ def test_angles_are_those_on_the_sphere() -> None:
     prediction, truth = torch.tensor([[30.0, 60.0]]), torch.tensor([[0.0, 60.0]])
     expected = 2 * np.degrees(np.arcsin(np.sin(np.radians(15)) * np.cos(np.radians(60))))
     assert measured(AngularError(), (prediction, truth))["median"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_distances_between_impact_points_are_told_in_metres() -> None:
+    sigma = 0.4
+    offsets = torch.from_numpy(np.random.default_rng(9).normal(0, sigma, (N, 2)))
+    truth = torch.full((N, 2), 3.0, dtype=torch.float64)
+    result = measured(ImpactError(), (truth + offsets, truth))
+    assert result["resolution"] == pytest.approx(100 * sigma * np.sqrt(-2 * np.log(0.3173)), rel=0.01)
+    assert result["median"] == pytest.approx(100 * sigma * np.sqrt(-2 * np.log(0.5)), rel=0.01)
+    assert measured(ImpactError(scale=1.0), (truth + offsets, truth))["median"] == pytest.approx(result["median"] / 100)
+    with pytest.raises(ValueError, match="scale must be a number of metres above 0, got -1"):
+        ImpactError(scale=-1)
 
 
 def test_bias_and_resolution_of_normal_energies_are_found() -> None:

@@ -9,6 +9,7 @@ from scipy.special import softmax
 from gammalearn_core.api import TargetCodec
 from gammalearn_core.builtin.targets.direction import Direction
 from gammalearn_core.builtin.targets.energy import Energy
+from gammalearn_core.builtin.targets.impact import Impact
 from gammalearn_core.builtin.targets.particle import Particle
 from gammalearn_core.data.sky import separation
 
@@ -21,7 +22,7 @@ SKY = {
 }
 
 
-@pytest.mark.parametrize("codec", [Energy(), Direction(), Particle()])
+@pytest.mark.parametrize("codec", [Energy(), Direction(), Impact(), Particle()])
 def test_targets_are_codecs(codec: TargetCodec) -> None:
     assert isinstance(codec, TargetCodec)
 
@@ -69,6 +70,17 @@ def test_a_direction_on_axis_has_no_offset() -> None:
     np.testing.assert_allclose(Direction().encode(events), 0, atol=1e-7)
 
 
+def test_an_impact_point_is_learned_in_hundreds_of_metres_and_comes_back() -> None:
+    x, y = RNG.uniform(-800, 800, (2, 100))
+    encoded = Impact().encode({"true_core_x": x, "true_core_y": y})
+    assert encoded.dtype == np.float32
+    np.testing.assert_allclose(encoded, np.column_stack([x, y]) / 100, rtol=1e-6)
+    decoded = Impact().decode(encoded, {})
+    assert [v.dtype for v in decoded.values()] == [np.float64] * 2
+    np.testing.assert_allclose(decoded["core_x"], x, rtol=1e-6)
+    np.testing.assert_allclose(decoded["core_y"], y, rtol=1e-6)
+
+
 def test_particles_are_numbered_in_the_order_of_the_classes() -> None:
     codec = Particle(["proton", "gamma", 1])
     assert codec.classes == ("proton", "gamma", "electron")
@@ -89,10 +101,11 @@ def test_gammaness_keeps_its_precision_near_0_and_1() -> None:
 
 
 @pytest.mark.parametrize(
-    ("codec", "size"), [(Energy(), 1), (Direction(), 2), (Particle(), 2), (Particle([0, 1, 2]), 3)]
+    ("codec", "size"), [(Energy(), 1), (Direction(), 2), (Impact(), 2), (Particle(), 2), (Particle([0, 1, 2]), 3)]
 )
 def test_no_events_are_encoded_and_decoded_to_nothing(codec: TargetCodec, size: int) -> None:
     names = ("true_energy", "true_alt", "true_az", "pointing_alt", "pointing_az", "true_shower_primary_id")
+    names += ("true_core_x", "true_core_y")
     nothing = {name: np.array([]) for name in names}
     assert codec.size == size
     assert len(codec.encode(nothing)) == 0

@@ -219,10 +219,18 @@ def test_a_network_that_takes_a_column_that_nothing_is_known_of_is_refused(camer
         RandomSymmetry(inputs=inputs(camera("VERITAS")), tasks=TASKS, takes=["hillas_psi", "core_psi"])
 
 
-@pytest.mark.parametrize("kind", ["ground_vector", "tensor"])
-def test_truth_that_a_turn_of_the_camera_cannot_turn_is_refused(camera: Camera, inputs: Inputs, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("ground_vector", "a place on the ground, and where a turn about the telescope's axis takes it depends on"),
+        ("tensor", "a tensor, which a turn of the camera cannot"),
+    ],
+)
+def test_truth_that_a_turn_of_the_camera_cannot_turn_is_refused(
+    camera: Camera, inputs: Inputs, kind: str, message: str
+) -> None:
     core = TaskSpec(name="impact", target="mine.impact", size=2, geometry=kind)
-    with pytest.raises(ValueError, match=f"the truth of task 'impact' is a {kind}, which a turn of the camera cannot"):
+    with pytest.raises(ValueError, match=f"the truth of task 'impact' is {message}"):
         RandomSymmetry(inputs=inputs(camera("VERITAS")), tasks=TASKS | {"impact": core})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import astropy.units as u
 import h5py
@@ -276,6 +277,38 @@ def test_predictions_that_are_the_truth_come_back_as_the_truth(tmp_path: Path) -
     np.testing.assert_allclose(read["GammaLearnDirection_tel_alt"], read["true_alt"], atol=1e-5)
     turn = np.asarray(read["GammaLearnDirection_tel_az"]) - np.asarray(read["true_az"])
     np.testing.assert_allclose((turn + 180) % 360 - 180, 0, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("level", ["telescope", "subarray"])
+@pytest.mark.parametrize("names", [("impact",), ("direction", "impact")])
+def test_ctapipe_reads_impact_points_alone_and_beside_directions(
+    tmp_path: Path, level: Literal["telescope", "subarray"], names: tuple[str, ...]
+) -> None:
+    path = EXAMPLES / "gamma_prod4_sst1m.dl1.h5"
+    source = DL1Source(path, level=level)
+    tasks = {name: registry_task(name) for name in names}
+    events = source.events
+    values = {name: task.codec.decode(task.codec.encode(events), events) for name, task in tasks.items()}
+    source.close()
+    predictions = Predictions(events=events, rows=np.arange(len(events)), values=values)
+    written = write_dl2_of(tmp_path / "gamma.dl2.h5", path, predictions, tasks, "truth")
+    with TableLoader(written, focal_length_choice="EQUIVALENT") as loader:
+        read = loader.read_subarray_events(dl2=True, simulated=True)
+    for axis in ("x", "y"):
+        column = read[f"GammaLearnImpact_core_{axis}"]
+        assert column.unit == u.m
+        np.testing.assert_allclose(column, read[f"true_core_{axis}"], rtol=1e-6)
+    if "direction" in names:
+        np.testing.assert_allclose(read["GammaLearnDirection_alt"], read["true_alt"], atol=1e-5)
+    with EventSource(written, focal_length_choice="EQUIVALENT") as opened:
+        for number, event in enumerate(opened):
+            found = event.dl2.stereo.geometry["GammaLearnImpact"]
+            assert found.is_valid
+            assert found.core_x.to_value(u.m) == pytest.approx(read["true_core_x"][number], rel=1e-6)
+    if level == "telescope":
+        rows = telescope_events(written)
+        np.testing.assert_allclose(rows["GammaLearnImpact_tel_core_x"], rows["true_core_x"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("az0", [0.0, 123.4, 359.9])

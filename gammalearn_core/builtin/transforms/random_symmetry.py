@@ -116,6 +116,11 @@ class RandomSymmetry:
 
 def _check_tasks(tasks: Mapping[str, TaskSpec]) -> None:
     for name, task in tasks.items():
+        if task.geometry == "ground_vector":
+            raise ValueError(
+                f"the truth of task {name!r} is a place on the ground, and where a turn about the telescope's axis"
+                " takes it depends on the direction of the shower: leave random_symmetry out, or the task"
+            )
         if task.geometry not in ("scalar", "class", "camera_vector"):
             raise ValueError(
                 f"the truth of task {name!r} is a {task.geometry}, which a turn of the camera cannot turn: leave"

@@ -97,10 +97,10 @@ def write_irf_config(folder: Path, files: Iterable[Path], tasks: Mapping[str, Ta
 
 
 def _algorithms(tasks: Mapping[str, Task]) -> dict[str, str]:
-    """By kind: the name of the first task's algorithm."""
+    """By kind: the name of the first task's algorithm. Of geometry it is that of directions, not of impact points."""
     found: dict[str, str] = {}
     for name, task in tasks.items():
-        if task.record.dl2 in _KINDS:
+        if task.record.dl2 in _KINDS and task.record.geometry != "ground_vector":
             found.setdefault(task.record.dl2, algorithm_name(name))
     return found
 

@@ -47,6 +47,8 @@ UNITS = {
     "reco_src_y": "m",
     "reco_disp_dx": "m",
     "reco_disp_dy": "m",
+    "reco_core_x": "m",
+    "reco_core_y": "m",
     "delta_t": "s",
 }
 """Units of columns that are added."""
@@ -138,8 +140,10 @@ def _reconstructed(
         if kind == "energy" and "reco_energy" not in found:
             with np.errstate(divide="ignore", invalid="ignore"):
                 found |= {"reco_energy": values["energy"], "log_reco_energy": np.log10(values["energy"])}
-        elif kind == "geometry" and "reco_alt" not in found:
+        elif values.keys() >= {"alt", "az"} and "reco_alt" not in found:
             found |= _direction(values["alt"], values["az"], dl1, focal_length)
+        elif values.keys() >= {"core_x", "core_y"} and "reco_core_x" not in found:
+            found |= {"reco_core_x": values["core_x"], "reco_core_y": values["core_y"]}
         elif kind == "classification" and "gammaness" not in found:
             gammaness = values["prediction"]
             kinds = np.where(gammaness > 0.5, _GAMMA, _PROTON)

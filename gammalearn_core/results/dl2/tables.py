@@ -25,6 +25,8 @@ QUANTITIES = {
     "energy": ("TeV", "reconstructed energy"),
     "alt": ("deg", "reconstructed altitude"),
     "az": ("deg", "reconstructed azimuth"),
+    "core_x": ("m", "reconstructed impact point, to the north"),
+    "core_y": ("m", "reconstructed impact point, to the west"),
     "prediction": ("", "gammaness: probability of a gamma"),
 }
 """Unit and description of what targets decode to."""

@@ -82,15 +82,22 @@ class _Table:
 
 def _table(h5: h5py.File, kind: Kind) -> _Table | None:
     """Of events; of a telescope if there is one only. Ours if there is one, else the first."""
+    candidates = []
     for group in kind.groups:
         for algorithm in _algorithms(h5, f"{SUBARRAY}/{group}"):
-            return _Table(f"{SUBARRAY}/{group}/{algorithm}", algorithm, algorithm)
+            candidates.append(_Table(f"{SUBARRAY}/{group}/{algorithm}", algorithm, algorithm))
     for group in kind.groups:
         for algorithm in _algorithms(h5, f"{TELESCOPE}/{group}"):
             path = f"{TELESCOPE}/{group}/{algorithm}"
             if len(h5[path]) == 1:
-                return _Table(f"{path}/{next(iter(h5[path]))}", algorithm, f"{algorithm}_tel")
-    return None
+                candidates.append(_Table(f"{path}/{next(iter(h5[path]))}", algorithm, f"{algorithm}_tel"))
+    return next((table for table in candidates if _tells(h5, table, kind)), None)
+
+
+def _tells(h5: h5py.File, table: _Table, kind: Kind) -> bool:
+    """Whether it is of this kind: ctapipe has impact points in the same group as directions."""
+    names = h5[table.path].dtype.names or ()
+    return any(f"{table.prefix}_{end}" in names for end in kind.columns)
 
 
 def _algorithms(h5: h5py.File, group: str) -> list[str]:
