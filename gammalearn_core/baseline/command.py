@@ -51,6 +51,7 @@ from gammalearn_core.reproducing.telling import printable
 from gammalearn_core.results.comparing import DRAWS
 from gammalearn_core.results.comparing import Comparison
 from gammalearn_core.results.comparing import paired_bootstrap
+from gammalearn_core.results.comparing import paired_bootstrap_by_telescopes
 from gammalearn_core.results.performance import CONFIDENCE
 from gammalearn_core.results.performance import EventResults
 
@@ -144,8 +145,9 @@ def _check(opened: OpenedRun) -> None:
     built = opened.built
     if PRIMARY not in opened.events:
         raise DataError("the run's data have no truth, and forests learn from nothing else")
-    if not kinds_of(built.tasks):
-        what = f"the run learns {', '.join(built.tasks)}, and a baseline does particle, energy and direction"
+    if not kinds_of(built.tasks, level=built.inputs.level):
+        does = "particle, energy, direction and, of events of several telescopes, impact point"
+        what = f"the run learns {', '.join(built.tasks)}, and a baseline does {does}"
         raise SettingsError([Problem("losses", what)], str(opened.recorded.folder.path))
     if not any(len(opened.splits[name]) for name in _TOLD):
         raise DataError("the run has neither a validation nor a test split to predict")
@@ -164,10 +166,16 @@ def _made(opened: OpenedRun, options: Options) -> Outcome:
         for name in _TOLD
         if len(opened.splits[name])
     }
-    comparisons, weights = _compared(opened, predictions, seed)
+    comparisons, by_telescopes, weights = _compared(opened, predictions, seed)
     bootstrap = {"draws": DRAWS, "seed": seed, "unit": "shower", "confidence": CONFIDENCE, "interval": "percentile"}
     record = _record(opened, images, estimates, growth, weights, since)
-    return Outcome(predictions=predictions, comparisons=comparisons, bootstrap=bootstrap, record=record)
+    return Outcome(
+        predictions=predictions,
+        comparisons=comparisons,
+        by_telescopes=by_telescopes,
+        bootstrap=bootstrap,
+        record=record,
+    )
 
 
 def _images(opened: OpenedRun, tailcuts: tuple[float, float] | None) -> ImageTable:
@@ -183,12 +191,13 @@ def _images(opened: OpenedRun, tailcuts: tuple[float, float] | None) -> ImageTab
 
 def _compared(
     opened: OpenedRun, predictions: Mapping[str, Any], seed: int
-) -> tuple[dict[str, list[Comparison]], Weights | None]:
+) -> tuple[dict[str, list[Comparison]], dict[str, list[Comparison]], Weights | None]:
+    """Of the test split: by true energy, by number of telescopes, and the weights of the network."""
     if "test" not in predictions:
-        return {}, None
+        return {}, {}, None
     network, weights = network_predictions(opened, opened.splits["test"])
     one, other = (EventResults.from_predictions(p) for p in (network, predictions["test"]))
-    return paired_bootstrap(one, other, seed=seed), weights
+    return paired_bootstrap(one, other, seed=seed), paired_bootstrap_by_telescopes(one, other, seed=seed), weights
 
 
 def _record(
@@ -200,7 +209,7 @@ def _record(
     since: float,
 ) -> dict[str, Any]:
     """What ``baseline.json`` holds."""
-    recorded, kinds = opened.recorded, kinds_of(opened.built.tasks)
+    recorded, kinds = opened.recorded, kinds_of(opened.built.tasks, level=opened.selected.inputs.level)
     rows = np.concatenate([opened.splits[name] for name in _TOLD])
     return {
         "schema": 1,
@@ -230,6 +239,8 @@ def _missing(values: NDArray[np.float64], rows: NDArray[np.int64]) -> int:
 def _tell(recorded: RecordedRun, outcome: Outcome, output: Path) -> None:
     print(printable(f"{recorded.name}: network and baseline on the same events of the test split"))
     for line in table(outcome.comparisons) if outcome.comparisons else ["there is no test split to compare on"]:
+        print(line)
+    for line in table(outcome.by_telescopes, of="telescopes") if outcome.by_telescopes else []:
         print(line)
     missing = {q: n for q, n in outcome.record["without_prediction"].items() if n}
     if missing:

@@ -43,7 +43,9 @@ class Outcome:
     predictions : mapping of str to Predictions
         Of the baseline, by split.
     comparisons : mapping of str to list of Comparison
-        Of the test split, by bin: the network is ``one``, the baseline ``other``.
+        Of the test split, by bin of true energy: the network is ``one``, the baseline ``other``.
+    by_telescopes : mapping of str to list of Comparison
+        The same by number of telescopes with images; empty where samples are images.
     bootstrap : mapping of str
         How the intervals were made.
     record : mapping of str
@@ -52,6 +54,7 @@ class Outcome:
 
     predictions: Mapping[str, Predictions]
     comparisons: Mapping[str, list[Comparison]]
+    by_telescopes: Mapping[str, list[Comparison]]
     bootstrap: Mapping[str, Any]
     record: Mapping[str, Any]
 
@@ -121,11 +124,13 @@ def _write_into(path: Path, opened: OpenedRun, outcome: Outcome) -> None:
 
 def comparison(outcome: Outcome) -> dict[str, Any]:
     """What ``comparison.json`` holds."""
-    bins = {
-        name: [dict(plain(c, one=NETWORK, other=BASELINE)) for c in found]
-        for name, found in outcome.comparisons.items()
-    }
-    return {"schema": 1, "split": "test", "bootstrap": dict(outcome.bootstrap), "by_true_energy": bins}
+    found: dict[str, Any] = {"schema": 1, "split": "test", "bootstrap": dict(outcome.bootstrap)}
+    found["by_true_energy"] = _plain_bins(outcome.comparisons)
+    return found | ({"by_telescopes": _plain_bins(outcome.by_telescopes)} if outcome.by_telescopes else {})
+
+
+def _plain_bins(bins: Mapping[str, list[Comparison]]) -> dict[str, Any]:
+    return {name: [dict(plain(c, one=NETWORK, other=BASELINE)) for c in found] for name, found in bins.items()}
 
 
 def _test_files(opened: OpenedRun) -> tuple[float, list[int]]:

@@ -18,13 +18,13 @@ _NAMES = {
 }
 _PERCENT = ("energy_bias", "energy_resolution_cta", "energy_resolution_pyirf")
 _WINNERS = {"one": "network", "other": "baseline", "neither": "-"}
-_HEAD = ("TeV", "", "events", "network", "baseline", "difference", "95 % interval", "better")
+_HEAD = ("", "events", "network", "baseline", "difference", "95 % interval", "better")
 
 
-def table(comparisons: Mapping[str, list[Comparison]]) -> list[str]:
-    """Lines of a table: all events, then bins of true energy."""
-    rows = [_HEAD, *(row for name, found in comparisons.items() for row in _rows(name, found))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+def table(comparisons: Mapping[str, list[Comparison]], *, of: str = "TeV") -> list[str]:
+    """Lines of a table: all events, then bins of what stands in the first column."""
+    rows = [(of, *_HEAD), *(row for name, found in comparisons.items() for row in _rows(name, found))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 

@@ -131,6 +131,27 @@ def paired_bootstrap(
     return found
 
 
+def paired_bootstrap_by_telescopes(
+    one: EventResults, other: EventResults, *, draws: int = DRAWS, seed: int = 1, confidence: float = CONFIDENCE
+) -> dict[str, list[Comparison]]:
+    """The same by the number of telescopes with images: ``2``, ``3``, ...; empty where samples are images.
+
+    Raises
+    ------
+    ValueError
+        The samples are not the same.
+    """
+    if not _same(one, other):
+        raise ValueError("the two reconstructions are not of the same samples, in the same order")
+    if one.telescopes is None:
+        return {}
+    found = {}
+    for count in np.unique(one.telescopes):
+        here = one.telescopes == count
+        found[f"{count:.0f}"] = _compared(one.take(here), other.take(here), draws, seed, confidence)
+    return found
+
+
 def _same(one: EventResults, other: EventResults) -> bool:
     if len(one) != len(other):
         return False
@@ -276,4 +297,12 @@ def plain(comparison: Comparison, *, one: str, other: str) -> Mapping[str, Any]:
     }
 
 
-__all__ = ["DRAWS", "EDGES", "FEWEST", "Comparison", "paired_bootstrap", "plain"]
+__all__ = [
+    "DRAWS",
+    "EDGES",
+    "FEWEST",
+    "Comparison",
+    "paired_bootstrap",
+    "paired_bootstrap_by_telescopes",
+    "plain",
+]

@@ -183,7 +183,7 @@ def test_of_the_subarray_axes_cut_each_other(tmp_path: Path, capsys: pytest.Capt
         data="ref('core.dl1', paths=DATA + 'gamma_prod4_sst1m.dl1.h5', level='subarray', channels=['image'])",
         transforms="[]",
         network="ref(Counting)",
-        losses="{'energy': ref('core.l1'), 'direction': ref('core.l1')}",
+        losses="{'energy': ref('core.l1'), 'direction': ref('core.l1'), 'impact': ref('core.l1')}",
         epochs="1",
         test="0.4",
     )
@@ -198,7 +198,21 @@ def test_of_the_subarray_axes_cut_each_other(tmp_path: Path, capsys: pytest.Capt
     assert {"impact_distance", "n_images"} <= set(importances["energy"])
     numbers = metrics["performance"]["numbers"]
     assert numbers["impact_resolution_68"]["value"] < 300
+    assert metrics["splits"]["test"]["impact/resolution"] == pytest.approx(
+        numbers["impact_resolution_68"]["value"], rel=1e-5
+    )
+    compared = {c["name"]: c for c in read(folder / "baseline" / "comparison.json")["by_true_energy"]["all"]}
+    impact = compared["impact_resolution_68"]
+    assert impact["baseline"] == pytest.approx(numbers["impact_resolution_68"]["value"])
+    assert impact["n"] == numbers["impact_resolution_68"]["n"]
+    assert impact["network"] > impact["baseline"]  # after one epoch, of a network that only counts images
     assert numbers["angular_resolution_68"]["value"] < 1
+    by_telescopes = read(folder / "baseline" / "comparison.json")["by_telescopes"]
+    counted = {name: rows[0]["n"] for name, rows in by_telescopes.items()}
+    curve = metrics["performance"]["curves"]["energy_bias_by_telescopes"]
+    assert sum(counted.values()) == numbers["energy_bias"]["n"]
+    assert all(curve["n"][int(name) - 1] == n for name, n in counted.items())
+    assert "telescopes" in capsys.readouterr().out
 
 
 def test_disp_leads_back_to_the_direction(open_dl1: Callable[..., DL1Source]) -> None:

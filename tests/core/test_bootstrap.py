@@ -12,6 +12,7 @@ from gammalearn_core.results.bootstrap import quantile_of_draws
 from gammalearn_core.results.comparing import FEWEST
 from gammalearn_core.results.comparing import Comparison
 from gammalearn_core.results.comparing import paired_bootstrap
+from gammalearn_core.results.comparing import paired_bootstrap_by_telescopes
 from gammalearn_core.results.comparing import plain
 from gammalearn_core.results.performance import EventResults
 from gammalearn_core.results.performance import auc
@@ -157,3 +158,19 @@ def test_for_json_both_have_names() -> None:
     told = plain(found[-1], one="network", other="baseline")
     assert told["winner"] == "network"
     assert told["network"] < told["baseline"]
+
+
+def test_reconstructions_are_compared_by_telescopes() -> None:
+    telescopes = np.where(np.arange(400) % 8 < 4, 2, 4)
+    better, worse = (attrs.evolve(results(resolution=r), telescopes=telescopes) for r in (0.1, 0.3))
+    found = paired_bootstrap_by_telescopes(better, worse, draws=100)
+    assert list(found) == ["2", "4"]
+    for name, count in (("2", 2), ("4", 4)):
+        here = telescopes == count
+        alone = paired_bootstrap(better.take(here), worse.take(here), edges=[1e6, 1e7], draws=100)["all"]
+        assert found[name] == alone
+        assert by_name(found[name])["angular_resolution_68"].winner == "one"
+
+
+def test_images_are_not_compared_by_telescopes() -> None:
+    assert paired_bootstrap_by_telescopes(results(), results(resolution=0.3)) == {}

@@ -275,3 +275,47 @@ def test_the_kernel_needs_no_torch() -> None:
 def test_what_is_told_can_be_written_as_json() -> None:
     text = json.dumps(performance(made(), showers=THROWN))
     assert Curve.from_dict(json.loads(text)["curves"]["auc"]).x == "true_energy"
+
+
+def test_events_of_the_subarray_are_measured_by_telescopes() -> None:
+    telescopes = np.arange(N) % 4 + 1
+    results = made(telescopes=telescopes)
+    curves = performance(results)["curves"]
+    assert {f"{name}_by_telescopes" for name in ("auc", "energy_bias", "angular_resolution_68")} <= set(curves)
+    bias = Curve.from_dict(curves["energy_bias_by_telescopes"])
+    assert bias.centres.tolist() == [1, 2, 3, 4]
+    assert (bias.x, bias.x_unit) == ("telescopes", "")
+    for count in (1, 2, 3, 4):
+        there = results.take(telescopes == count).gammas
+        estimate = energy_bias(there.true_energy, there.reco_energy)
+        assert [getattr(bias, k)[count - 1] for k in ("value", "low", "high", "n")] == pytest.approx(
+            [estimate.value, estimate.low, estimate.high, len(there)]
+        )
+    area = Curve.from_dict(curves["auc_by_telescopes"])
+    here = telescopes == 3
+    assert area.value[2] == auc(results.gammaness[here], results.primary[here] == 0).value
+    assert area.n.tolist() == [N // 4] * 4
+
+
+def test_single_images_are_not_measured_by_telescopes() -> None:
+    assert not any(name.endswith("_by_telescopes") for name in performance(made())["curves"])
+
+
+def test_telescopes_of_an_event_are_its_images_that_are_left() -> None:
+    columns = {name: np.zeros(3) for name in ("true_shower_primary_id", "obs_id", "true_energy", "true_alt", "true_az")}
+    images = EventTable({"event_id": np.arange(6)}, 6)
+    events = EventTable(
+        {**columns, "event_id": np.arange(3), "multiplicity": np.full(3, 9)},
+        3,
+        offsets=np.array([0, 1, 4, 6]),
+        images=images,
+    )
+    energies = {"energy": {"energy": np.ones(3)}}
+    of_events = Predictions(events=events, rows=np.arange(3), values=energies)
+    assert EventResults.from_predictions(of_events).telescopes.tolist() == [1, 3, 2]
+    of_images = Predictions(
+        events=EventTable({**columns, "event_id": np.arange(3), "multiplicity": np.full(3, 9)}, 3),
+        rows=np.arange(3),
+        values=energies,
+    )
+    assert EventResults.from_predictions(of_images).telescopes is None

@@ -1,4 +1,4 @@
-"""What predictions are worth: numbers with intervals, curves by energy, each with its definition.
+"""What predictions are worth: numbers with intervals, curves by energy and telescopes, each with its definition.
 
 `performance` gives all of it for `EventResults`. ``docs/metrics.md`` has the formulas and their sources.
 """
@@ -10,6 +10,7 @@ from gammalearn_core.results.performance.area import effective_area
 from gammalearn_core.results.performance.bins import ENERGY_EDGES
 from gammalearn_core.results.performance.bins import Measure
 from gammalearn_core.results.performance.bins import bin_numbers
+from gammalearn_core.results.performance.bins import count_edges
 from gammalearn_core.results.performance.classification import AUC
 from gammalearn_core.results.performance.classification import Roc
 from gammalearn_core.results.performance.classification import auc
@@ -61,6 +62,7 @@ __all__ = [
     "angular_separation",
     "auc",
     "bin_numbers",
+    "count_edges",
     "effective_area",
     "energy_bias",
     "energy_resolution",

@@ -23,6 +23,18 @@ ENERGY_EDGES: Floats = np.power(10, -1.9 + 0.2 * np.arange(22), dtype=np.float64
 ENERGY_EDGES.flags.writeable = False
 
 
+def count_edges(counts: ArrayLike) -> Floats:
+    """Edges of bins of one whole number each, from 1 to the largest of these counts.
+
+    Examples
+    --------
+    >>> count_edges([2, 3, 2]).tolist()
+    [0.5, 1.5, 2.5, 3.5]
+    """
+    last = int(np.max(np.asarray(counts), initial=1))
+    return np.arange(last + 1, dtype=np.float64) + 0.5
+
+
 def bin_numbers(values: ArrayLike, edges: ArrayLike) -> NDArray[np.int64]:
     """The half-open bin ``[edges[i], edges[i + 1])`` of each value; -1 outside and for NaN.
 
@@ -119,4 +131,4 @@ def _rows_of_bins(numbers: NDArray[np.int64], n_bins: int) -> list[NDArray[np.in
     return [order[start:end] for start, end in pairwise(limits)]
 
 
-__all__ = ["ENERGY_EDGES", "Measure", "bin_numbers", "columns_of"]
+__all__ = ["ENERGY_EDGES", "Measure", "bin_numbers", "columns_of", "count_edges"]

@@ -64,7 +64,7 @@ class Curve:
     unit : str
         Of ``value``, ``low`` and ``high``; empty for plain numbers.
     x, x_unit : str
-        What the bins are of: ``true_energy`` or ``reco_energy``, in TeV.
+        What the bins are of: ``true_energy`` or ``reco_energy``, in TeV; ``telescopes``, a count without unit.
     edges : array of float, (n + 1,)
     value, low, high : array of float, (n,)
         The quantity and both ends of its two-sided interval.
@@ -105,8 +105,9 @@ class Curve:
 
     @property
     def centres(self) -> Floats:
-        """Middles of the bins: geometric means of their edges."""
-        middle: Floats = np.sqrt(self.edges[:-1] * self.edges[1:])
+        """Middles of the bins: geometric means of the edges of energies, means of those of counts."""
+        low, high = self.edges[:-1], self.edges[1:]
+        middle: Floats = np.sqrt(low * high) if self.x_unit else (low + high) / 2
         return middle
 
     def to_dict(self) -> dict[str, Any]:

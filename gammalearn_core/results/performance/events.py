@@ -78,6 +78,8 @@ class EventResults:
         m.
     gammaness : array of float, (n,), optional
         Probability of a gamma, or any score that grows with it.
+    telescopes : array of float, (n,), optional
+        Images that an event of the subarray was predicted from; None where samples are images.
 
     Examples
     --------
@@ -103,6 +105,7 @@ class EventResults:
     reco_core_x: Floats | None = field(default=None, converter=_column)
     reco_core_y: Floats | None = field(default=None, converter=_column)
     gammaness: Floats | None = field(default=None, converter=_column)
+    telescopes: Floats | None = field(default=None, converter=_column)
 
     def __attrs_post_init__(self) -> None:
         for name, column in self._columns().items():
@@ -125,6 +128,7 @@ class EventResults:
             shower=shower_hash(events),
             event=_event_numbers(events),
             weights=weights,
+            telescopes=None if events.images is events else events.multiplicity,
             **known,
             **predicted,
         )

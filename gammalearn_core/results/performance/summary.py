@@ -15,6 +15,7 @@ from gammalearn_core.results.performance.area import SimulatedShowers
 from gammalearn_core.results.performance.area import effective_area
 from gammalearn_core.results.performance.bins import ENERGY_EDGES
 from gammalearn_core.results.performance.bins import Measure
+from gammalearn_core.results.performance.bins import count_edges
 from gammalearn_core.results.performance.classification import AUC
 from gammalearn_core.results.performance.classification import roc_curve
 from gammalearn_core.results.performance.curve import Curve
@@ -98,7 +99,7 @@ def performance(
     edges: ArrayLike = ENERGY_EDGES,
     confidence: float = CONFIDENCE,
 ) -> dict[str, Any]:
-    """Numbers, curves by energy, ROC curve and migration matrix, of what is there.
+    """Numbers, curves by energy and by number of telescopes, ROC curve and migration matrix, of what is there.
 
     Parameters
     ----------
@@ -155,13 +156,16 @@ def _numbers(part: _Part, known: EventResults, confidence: float) -> dict[str, A
 
 def _curves(part: _Part, known: EventResults, edges: ArrayLike, confidence: float) -> list[Curve]:
     inputs = part.inputs(known)
-    axes = {"true_energy": known.true_energy, "reco_energy": known.reco_energy}
+    axes: list[tuple[str, str, Floats | None, ArrayLike]] = [
+        ("true_energy", "TeV", known.true_energy, edges),
+        ("reco_energy", "TeV", known.reco_energy, edges),
+        ("telescopes", "", known.telescopes, () if known.telescopes is None else count_edges(known.telescopes)),
+    ]
+    given: dict[str, Any] = {"weights": known.weights, "groups": known.shower, "confidence": confidence}
     return [
-        measure.per_bin(
-            *inputs, by=by, x=x, edges=edges, weights=known.weights, groups=known.shower, confidence=confidence
-        )
+        measure.per_bin(*inputs, by=by, x=x, x_unit=unit, edges=limits, **given)
         for measure in part.measures
-        for x, by in axes.items()
+        for x, unit, by, limits in axes
         if by is not None
     ]
 
