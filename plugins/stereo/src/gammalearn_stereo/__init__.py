@@ -1,0 +1,1 @@
+"""Networks for events of several telescopes, a plug-in of gammalearn-core."""
