@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Mapping
+from typing import Any
 from typing import Protocol
 from typing import runtime_checkable
 
@@ -94,6 +95,27 @@ class SampleLoss(Protocol):
         """``(n,)``, unreduced: the core masks, weights and averages."""
 
 
+@runtime_checkable
+class Maker(Protocol):
+    """What a component is given for a component in its parameters: calling it makes that component.
+
+    The record says in ``nested`` which parameters hold components, and of which kind.
+    """
+
+    @property
+    def label(self) -> str:
+        """How messages name it: the id, or the name of a callable."""
+
+    def fact(self, name: str) -> Any:
+        """A field of its record, such as ``"lattice"``; of a callable, the attribute of that name or the default."""
+
+    def __call__(self, **keywords: object) -> Any:
+        """The component: ``maker(inputs=…, outputs=…)`` for a network, with what the core supplies for its kind.
+
+        Each call makes another. What is wrong with it is an error that says where it stands: let it pass.
+        """
+
+
 __all__ = [
     "Batch",
     "BatchTransform",
@@ -108,6 +130,7 @@ __all__ = [
     "Images",
     "InputSpec",
     "Lattice",
+    "Maker",
     "OutputSpec",
     "RunFolder",
     "RunningExperiment",

@@ -25,7 +25,7 @@ from gammalearn_core.data.truth import Truth
 from gammalearn_core.data.weights import event_weights
 from gammalearn_core.engine.build import Built
 from gammalearn_core.engine.build import build
-from gammalearn_core.engine.components import import_parts
+from gammalearn_core.engine.importing import import_parts
 from gammalearn_core.engine.prepare import select
 from gammalearn_core.engine.provenance import events_sha256
 from gammalearn_core.errors import DataError
@@ -99,6 +99,22 @@ class OpenedRun:
             if self._events_sha256(selected.events, rows) != self._events_sha256(self.events, rows):
                 raise DataError("the images are not those of the run's events")
             yield selected
+        finally:
+            source.close()
+
+    @contextmanager
+    def with_channel(self, name: str) -> Iterator[EventSource | None]:
+        """The same events, whose images have one more channel behind the others; None if the loader has none such.
+
+        The loader ``core.dl1`` has those that its parameter ``channels`` names.
+        """
+        known = next(iter(self.selected.inputs.cameras.values())).channels
+        if name in known or not _all_dl1(self.built):
+            yield None
+            return
+        source = _opened(self.built, {"channels": [*known, name]})
+        try:
+            yield Selected(source, self.built.cuts)
         finally:
             source.close()
 
@@ -186,8 +202,7 @@ def _reduced(recorded: RecordedRun) -> RecordedRun:
 
 def _plain_source(built: Built) -> EventSource:
     """The run's sources once more, with charges, times and masks as far as their files have them."""
-    loaders = [part for part in built.parts.values() if part.kind == "loader"]
-    if any(part.target is not DL1Source for part in loaders):
+    if not _all_dl1(built):
         return _opened(built, {})
     for channels in _CHANNELS[:-1]:
         try:
@@ -195,6 +210,10 @@ def _plain_source(built: Built) -> EventSource:
         except (DataError, SettingsError):
             continue  # The last attempt tells what else is wrong.
     return _opened(built, {"channels": list(_CHANNELS[-1])})
+
+
+def _all_dl1(built: Built) -> bool:
+    return all(part.target is DL1Source for part in built.parts.values() if part.kind == "loader")
 
 
 def _opened(built: Built, changed: Mapping[str, Any]) -> EventSource:

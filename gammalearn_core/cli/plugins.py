@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import metadata
@@ -108,7 +109,8 @@ def _plugin_json(plugin: Plugin, kind: str = "") -> dict[str, Any]:
 
 
 def _component_json(plugin: Plugin, component: Component) -> dict[str, Any]:
-    return {"id": f"{plugin.name}.{component.name}", "kind": component.kind} | attrs.asdict(component)
+    fields = attrs.asdict(component, value_serializer=lambda _, __, v: dict(v) if isinstance(v, Mapping) else v)
+    return {"id": f"{plugin.name}.{component.name}", "kind": component.kind} | fields
 
 
 def _show(name: str, registry: Registry, *, as_json: bool) -> int:
@@ -149,8 +151,14 @@ def _plugin_text(plugin: Plugin) -> str:
 
 
 def _component_text(data: dict[str, Any], plugin: Plugin) -> str:
-    plain = [(k, ", ".join(map(str, v)) if isinstance(v, tuple) else str(v)) for k, v in data.items() if k != "name"]
+    plain = [(k, _fact_text(v)) for k, v in data.items() if k != "name"]
     return "\n".join([*_pairs([*plain, ("plug-in", f"{plugin.name} ({plugin.distribution} {plugin.version})")])])
+
+
+def _fact_text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} ({kind})" for name, kind in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _pairs(pairs: list[tuple[str, str]]) -> list[str]:

@@ -24,8 +24,9 @@ from gammalearn_core.data.truth import Task
 from gammalearn_core.data.truth import check_columns
 from gammalearn_core.data.weights import Weight
 from gammalearn_core.engine.components import Part
-from gammalearn_core.engine.components import import_parts
 from gammalearn_core.engine.fitting import load_into
+from gammalearn_core.engine.importing import import_parts
+from gammalearn_core.engine.lattices import check_lattice
 from gammalearn_core.engine.needed_columns import missing_columns
 from gammalearn_core.engine.start import StartWeights
 from gammalearn_core.engine.start import first_weights
@@ -36,7 +37,6 @@ from gammalearn_core.plugin.names import suggest
 from gammalearn_core.plugin.records import Target
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.results.dl2.tables import algorithm_name
-from gammalearn_core.settings.check import OWN_PIXELS
 from gammalearn_core.settings.experiment import Experiment
 from gammalearn_core.settings.ref import Ref
 from gammalearn_core.settings.start import WeightsOf
@@ -275,17 +275,13 @@ class _Builder:
         # If a transform could not be made, the images are not what the network would get.
         whole = not any(p.where.startswith("transforms[") for p in self.problems)
         where, lattice = f"network {part.ref.label}", part.fact("lattice") if whole else "any"
-        for key, camera in inputs.cameras.items():
-            kind = camera.geometry.kind if camera.on_pixels else "grid"
-            if (lattice == "hexagonal" and kind != "hexagonal") or (lattice == "pixels" and kind == "grid"):
-                are = "on a grid" if kind == "grid" else kind
-                self.problems.append(Problem(where, f"wants {OWN_PIXELS[lattice]}, but those of {key} are {are}"))
-            elif lattice == "grid" and kind != "grid":
-                hint = "add transforms=[ref('core.to_square')]"
-                self.problems.append(Problem(where, f"wants images on a grid, but {key} has {kind} pixels", hint))
+        self.problems += check_lattice(where, lattice, inputs)
+        for inner in part.all_nested():
+            seen = [n for n in inner.fact("takes") if n.startswith("true_")] if inner.kind == "network" else []
+            self.problems += [_sees_truth(f"{inner.where} {inner.ref.label}", name) for name in seen]
         for name in part.fact("takes"):
             if name.startswith("true_"):
-                self.problems.append(Problem(where, f"asks for {name!r}, simulated truth that no network may see"))
+                self.problems.append(_sees_truth(where, name))
             elif name not in self.source.events:
                 hint = suggest(name, self.source.events.names)
                 self.problems.append(Problem(where, f"takes the column {name!r}, which the data do not have", hint))
@@ -313,6 +309,10 @@ class _Builder:
     def _default_metric(self, where: str, id: str) -> Part:
         record, target = self.registry.find(id, kind="metric"), self.registry.load(id, kind="metric")
         return Part(where=where, ref=Ref(id), kind="metric", role="metric", record=record, target=target)
+
+
+def _sees_truth(where: str, column: str) -> Problem:
+    return Problem(where, f"asks for {column!r}, simulated truth that no network may see")
 
 
 def _cut(part: Part, function: Any) -> Any:

@@ -1,4 +1,4 @@
-"""From refs to objects: every component of an experiment imported and its parameters checked."""
+"""The components of an experiment: what is called, how, and how they are described."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import inspect
 import logging
 import math
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from functools import partial
 from importlib.util import find_spec
@@ -17,24 +18,21 @@ import attrs
 from attrs import define
 from attrs import field
 
-from gammalearn_core.engine.parameters import check_parameters
+from gammalearn_core.engine.makers import ComponentMaker
+from gammalearn_core.engine.makers import NestedError
 from gammalearn_core.engine.parameters import defaults
-from gammalearn_core.engine.parameters import name_arguments
 from gammalearn_core.engine.parameters import signature_of
 from gammalearn_core.errors import GammalearnError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
-from gammalearn_core.errors import UnknownComponentError
 from gammalearn_core.errors import place_of
 from gammalearn_core.plugin.names import LOCAL
 from gammalearn_core.plugin.records import RECORDS
 from gammalearn_core.plugin.records import Component
 from gammalearn_core.plugin.records import Loader
 from gammalearn_core.plugin.registry import Registry
-from gammalearn_core.settings.check import resolve_paths
-from gammalearn_core.settings.check import slots
-from gammalearn_core.settings.elsewhere import as_given
-from gammalearn_core.settings.experiment import Experiment
+from gammalearn_core.settings.nested import nested_kinds
+from gammalearn_core.settings.nested import replaced
 from gammalearn_core.settings.ref import Ref
 
 _log = logging.getLogger(__name__)
@@ -55,8 +53,6 @@ SUPPLIED: Mapping[str, tuple[tuple[str, ...], int]] = {
     "report": ((), 1),
 }
 """What the core supplies when it calls a target: keywords, and the number of arguments in front."""
-_ROLES = {"balance": "balance", "schedule": "schedule", "weights": "weight"}
-"""Settings whose components are called as others of their kind are not."""
 
 
 @define(kw_only=True)
@@ -72,11 +68,18 @@ class Part:
     target: Callable[..., Any]
     files: list[Path] = field(factory=list)
     """Files that a loader's ``paths`` name."""
+    nested: dict[str, Part] = field(factory=dict)
+    """Components in its parameters, by where they stand."""
+
+    @property
+    def nested_kinds(self) -> Mapping[str, str]:
+        """Parameters that hold components, and of which kind."""
+        return nested_kinds(self.target if self.record is None else self.record)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Parameters of the call, with paths resolved."""
-        given = dict(self.ref.parameters)
+        """Parameters of the call, with paths resolved, and with what makes them in place of components."""
+        given = self._replaced(self.ref.parameters, ComponentMaker)
         if isinstance(self.record, Loader) and self.record.paths in given:
             given[self.record.paths] = list(self.files)
         return given
@@ -86,6 +89,15 @@ class Part:
         """Parameters as the settings give them, with every default filled in."""
         keywords, positional = SUPPLIED[self.role]
         return defaults(self.ref, self.target, keywords, positional)
+
+    def _replaced(self, parameters: Mapping[str, object], new: Callable[[Part], object]) -> dict[str, Any]:
+        return replaced(self.where, parameters, self.nested_kinds, lambda place: new(self.nested[place]))
+
+    def all_nested(self) -> Iterator[Part]:
+        """Components in its parameters, in theirs, and so on."""
+        for part in self.nested.values():
+            yield part
+            yield from part.all_nested()
 
     def fact(self, name: str) -> Any:
         """A fact of the record; for a callable, the attribute of that name, or the default of the kind."""
@@ -111,6 +123,8 @@ class Part:
         try:
             wanted = {name: value for name, value in (optional or {}).items() if self.takes(name)}
             return self.target(*arguments, **keywords, **wanted, **self.parameters)
+        except NestedError:
+            raise
         except SettingsError as error:
             problems = [
                 Problem(f"{self.where} {self.ref.label}, {p.where}", p.what, p.hint, p.kind) for p in error.problems
@@ -139,36 +153,8 @@ class Part:
                 head["source_sha256"] = source_sha256(self.target)
         else:
             head = _describe_callable(self.ref.target)
-        return head | {"parameters": plain(self.resolved)}
-
-
-def import_parts(experiment: Experiment, registry: Registry, folder: Path) -> tuple[dict[str, Part], list[Problem]]:
-    """All components that can be imported, by where they stand, and the problems of their parameters."""
-    parts: dict[str, Part] = {}
-    problems: list[Problem] = []
-    for where, kind, item in slots(experiment):
-        role = _ROLES.get(where.partition("[")[0], kind)
-        try:
-            record, target = _resolve(item, kind, registry)
-        except UnknownComponentError as error:
-            problems.append(Problem(where, str(error)))
-            continue
-        keywords, positional = SUPPLIED[role]
-        named, found = name_arguments(where, item, target, keywords=keywords, positional=positional)
-        files = []
-        if isinstance(record, Loader) and record.paths in named.parameters:
-            files = resolve_paths(named.parameters[record.paths], folder)[0]
-            named = as_given(named, record.paths)
-        part = Part(where=where, ref=named, kind=kind, role=role, record=record, target=target, files=files)
-        problems += found or check_parameters(where, named, target, keywords=keywords, positional=positional)
-        parts[where] = part
-    return parts, problems
-
-
-def _resolve(item: Ref, kind: str, registry: Registry) -> tuple[Component | None, Callable[..., Any]]:
-    if isinstance(item.target, str):
-        return registry.find(item.target, kind=kind), registry.load(item.target, kind=kind)
-    return None, item.target
+        described = self._replaced(self.resolved, lambda part: part.describe(registry))
+        return head | {"parameters": plain(described)}
 
 
 def _describe_callable(target: Callable[..., object]) -> dict[str, Any]:
@@ -214,4 +200,4 @@ def plain(value: object) -> Any:
     return _describe_callable(value)["callable"] if callable(value) else repr(value)
 
 
-__all__ = ["SUPPLIED", "Part", "import_parts", "plain", "source_sha256"]
+__all__ = ["SUPPLIED", "Part", "plain", "source_sha256"]

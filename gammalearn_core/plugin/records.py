@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 from typing import ClassVar
 from typing import Literal
@@ -21,6 +24,8 @@ from gammalearn_core.plugin.names import IDENTIFIER
 
 _Validator = Callable[[Any, "attrs.Attribute[str]", Any], None]
 _IMPORT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+NESTED_KINDS = ("network",)
+"""Kinds of components that may stand in parameters of a component."""
 
 
 def _name(record: object, attribute: attrs.Attribute[str], value: object) -> None:
@@ -49,6 +54,27 @@ def _one_of(*choices: str) -> _Validator:
             raise ValueError(f"{attribute.name} of {record.name!r} must be one of {choices}, got {value!r}")
 
     return check
+
+
+def _nested(record: Component, attribute: attrs.Attribute[Mapping[str, str]], value: object) -> None:
+    if not is_nested(value):
+        kinds = " or ".join(map(repr, NESTED_KINDS))
+        raise ValueError(f"nested of {record.name!r} must name a kind for each parameter, {kinds}, got {_shown(value)}")
+
+
+def is_nested(value: object) -> bool:
+    """Whether this says which parameters hold components: ``{parameter: kind}``."""
+    return isinstance(value, Mapping) and all(
+        isinstance(name, str) and name.isidentifier() and kind in NESTED_KINDS for name, kind in value.items()
+    )
+
+
+def _shown(value: object) -> str:
+    return repr(dict(value) if isinstance(value, Mapping) else value)
+
+
+def _read_only(value: object) -> object:
+    return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
 
 
 def _tuple(value: object) -> object:
@@ -157,6 +183,13 @@ class Network(Component):
     """Whether ``forward`` takes a whole `Batch` of subarray events."""
     takes: tuple[str, ...] = field(default=(), converter=_tuple)
     """Extra per-image columns that ``forward`` is given (mono)."""
+    nested: Mapping[str, str] = field(default=MappingProxyType({}), converter=_read_only, validator=_nested, hash=False)
+    """Parameters that hold components, and of which kind these are: ``target`` is given a `Maker` for each."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A read-only mapping does not pickle.
+        fields = {f.name: getattr(self, f.name) for f in attrs.fields(type(self))}
+        return partial(type(self), **fields | {"nested": dict(self.nested)}), ()
 
 
 @frozen(kw_only=True)
@@ -232,6 +265,7 @@ RECORDS: dict[str, type[Component]] = {
 }
 
 __all__ = [
+    "NESTED_KINDS",
     "RECORDS",
     "Command",
     "Component",
@@ -245,4 +279,5 @@ __all__ = [
     "Report",
     "Target",
     "Transform",
+    "is_nested",
 ]

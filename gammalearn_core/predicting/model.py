@@ -23,10 +23,10 @@ from gammalearn_core.data.table import EventTable
 from gammalearn_core.engine.build import Built
 from gammalearn_core.engine.build import build
 from gammalearn_core.engine.components import Part
-from gammalearn_core.engine.components import import_parts
 from gammalearn_core.engine.device import choose_device
 from gammalearn_core.engine.device import compile_network
 from gammalearn_core.engine.distributed import World
+from gammalearn_core.engine.importing import import_parts
 from gammalearn_core.engine.steps import Outputs
 from gammalearn_core.engine.steps import apply
 from gammalearn_core.engine.steps import decoded_outputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from gammalearn_core.reproducing.rebuild import run_again
 from gammalearn_core.reproducing.recorded import RecordedRun
 from gammalearn_core.settings.check import slots
 from gammalearn_core.settings.experiment import Experiment
+from gammalearn_core.settings.nested import components
+from gammalearn_core.settings.nested import nested_kinds
 from gammalearn_core.settings.ref import Ref
 
 _PREDICTING = ("transforms", "network", "losses", "targets")
@@ -86,13 +89,24 @@ def other_versions(run: RecordedRun, registry: Registry, experiment: Experiment)
     """What of that which predicts was another version when the run was made, a line each."""
     recorded = run.record.get("components")
     known = {c.get("component"): c for c in recorded if isinstance(c, dict)} if isinstance(recorded, list) else {}
-    used = (item.target for where, _, item in slots(experiment) if where.split("[")[0] in (*_PREDICTING, _CUTS))
+    predicting = (slot for slot in slots(experiment) if slot[0].split("[")[0] in (*_PREDICTING, _CUTS))
+    used = (id for where, kind, item in predicting for id in _ids(where, kind, item, registry))
     lines = []
-    for id in (target for target in used if isinstance(target, str) and target in known):
+    for id in (id for id in used if id in known):
         plugin, then = registry.plugin_of(id), known[id].get("version")
         if then != plugin.version:
             lines.append(f"{plugin.distribution} was {then} when the run was made, and is {plugin.version} now")
     return list(dict.fromkeys(lines))
+
+
+def _ids(where: str, kind: str, item: Ref, registry: Registry) -> Iterator[str]:
+    """The ids of a component and of those in its parameters."""
+    declaring: object = item.target
+    if isinstance(item.target, str):
+        yield item.target
+        declaring = next((r for r in registry.records(item.target) if r.kind == kind), None)
+    for place, inner_kind, inner in components(where, item.parameters, nested_kinds(declaring)):
+        yield from _ids(place, inner_kind, inner, registry)
 
 
 def _reduced(run: RecordedRun, registry: Registry, *, cuts: bool) -> RecordedRun:

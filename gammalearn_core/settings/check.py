@@ -26,6 +26,9 @@ from gammalearn_core.plugin.records import Transform
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.settings.elsewhere import Elsewhere
 from gammalearn_core.settings.experiment import Experiment
+from gammalearn_core.settings.nested import check_nested
+from gammalearn_core.settings.nested import components
+from gammalearn_core.settings.nested import nested_kinds
 from gammalearn_core.settings.ref import On
 from gammalearn_core.settings.ref import Ref
 
@@ -75,14 +78,12 @@ def check(experiment: Experiment, registry: Registry, folder: Path) -> list[Prob
     """
     problems = list(_requirements(experiment.requires))
     records: dict[str, Component] = {}
+    nested: dict[str, Component] = {}
     for where, kind, item in slots(experiment):
-        if isinstance(item.target, str):
-            try:
-                records[where] = registry.find(item.target, kind=kind)
-            except UnknownComponentError as error:
-                problems.append(Problem(where, str(error), _target_hint(where, experiment)))
+        hint = _target_hint(where, experiment)
+        problems += _look_up(where, kind, item, registry, records, inner=nested, hint=hint)
     problems += _parts(records)
-    problems += _facts(experiment, records)
+    problems += _facts(experiment, records, nested)
     for where, _, item in slots(experiment):
         record = records.get(where)
         if isinstance(record, Loader) and item.arguments:
@@ -90,6 +91,29 @@ def check(experiment: Experiment, registry: Registry, folder: Path) -> list[Prob
         elif isinstance(record, Loader) and record.paths:
             problems += check_paths(where, record, item, folder)
     return problems
+
+
+def _look_up(
+    where: str,
+    kind: str,
+    item: Ref,
+    registry: Registry,
+    records: dict[str, Component],
+    *,
+    inner: dict[str, Component],
+    hint: str = "",
+) -> Iterator[Problem]:
+    """Find the record of a component, and those of the components in its parameters."""
+    declaring: object = item.target
+    if isinstance(item.target, str):
+        try:
+            declaring = records[where] = registry.find(item.target, kind=kind)
+        except UnknownComponentError as error:
+            yield Problem(where, str(error), hint)
+            return
+    yield from check_nested(where, item.label, declaring, item.parameters)
+    for place, inner_kind, part in components(where, item.parameters, nested_kinds(declaring)):
+        yield from _look_up(place, inner_kind, part, registry, inner, inner=inner)
 
 
 def _unnamed(where: str, record: Loader, item: Ref) -> Problem:
@@ -203,15 +227,16 @@ def _parts(records: dict[str, Component]) -> Iterator[Problem]:
                 yield Problem(where, f"{record.name!r} is {_article(record.part)}, not {_article(part)}")
 
 
-def _facts(experiment: Experiment, records: dict[str, Component]) -> Iterator[Problem]:
+def _facts(experiment: Experiment, records: dict[str, Component], nested: dict[str, Component]) -> Iterator[Problem]:
     """Records that contradict each other."""
     network = records.get("network")
     grid = next((w for w, r in records.items() if isinstance(r, Transform) and r.gives == "grid"), None)
+    for where, record in (records | nested).items():
+        if isinstance(record, Network) and record.lattice in OWN_PIXELS and grid is not None:
+            label = experiment.network.label if where == "network" else repr(record.name)
+            what = f"{label} wants {OWN_PIXELS[record.lattice]}, but {grid} maps them to a grid"
+            yield Problem(where, what, f"remove {grid}")
     if isinstance(network, Network):
-        label = experiment.network.label
-        if network.lattice in OWN_PIXELS and grid is not None:
-            what = f"{label} wants {OWN_PIXELS[network.lattice]}, but {grid} maps them to a grid"
-            yield Problem("network", what, f"remove {grid}")
         yield from _levels(experiment, records, network)
     for task in experiment.tasks:
         target = records.get(f"targets[{task!r}]")

@@ -109,6 +109,7 @@ def test_json_has_a_schema_and_documented_keys(install: Install, gammalearn: Run
                 "lattice": "any",
                 "stereo": False,
                 "takes": [],
+                "nested": {},
             }
         ],
     }

@@ -10,6 +10,7 @@ import typing
 from argparse import ArgumentParser
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def default(attribute: attrs.Attribute[object]) -> str:
         return "required"
     factory = getattr(attribute.default, "factory", None)
     value = attribute.default if factory is None else factory()
-    return f"`{value!r}`"
+    return f"`{dict(value) if isinstance(value, Mapping) else value!r}`"
 
 
 def classes(path: str) -> Iterator[ast.ClassDef]:

@@ -77,11 +77,14 @@ def settings_only(built: Built) -> list[str]:
         for where, part in _parts(built)
         if not isinstance(part.ref.target, str)
         or part.ref.target.partition(".")[0] == LOCAL
-        or not all(_is_plain(value) for name, value in part.resolved.items() if not _is_path(part, name, value))
+        or not all(_is_plain(value) for name, value in part.resolved.items() if not _is_told(part, name, value))
     ]
 
 
-def _is_path(part: Part, name: str, value: object) -> bool:
+def _is_told(part: Part, name: str, value: object) -> bool:
+    """Whether a parameter holds paths, or components that are parts themselves."""
+    if name in part.nested_kinds:
+        return True
     paths = value if isinstance(value, (list, tuple)) else [value]
     return name == getattr(part.record, "paths", None) and all(isinstance(p, (str, Path)) for p in paths)
 
@@ -99,8 +102,10 @@ def _is_plain(value: object) -> bool:
 
 
 def _parts(built: Built) -> Iterator[tuple[str, Part]]:
-    """The parts of an experiment, and the metrics that its targets bring, by where they stand."""
-    yield from built.parts.items()
+    """The parts of an experiment, those in their parameters, and the metrics of targets, by where they stand."""
+    for where, part in built.parts.items():
+        yield where, part
+        yield from ((inner.where, inner) for inner in part.all_nested())
     for task, parts in built.metric_parts.items():
         named = ((f"metrics[{task!r}][{number}]", part) for number, part in enumerate(parts))
         yield from ((where, part) for where, part in named if where not in built.parts)
