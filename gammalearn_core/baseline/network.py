@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.amp import autocast
 
 from gammalearn_core.baseline.opening import OpenedRun
+from gammalearn_core.data.batch import Batch
 from gammalearn_core.data.order import batches
+from gammalearn_core.data.source import EventSource
 from gammalearn_core.engine.steps import apply
 from gammalearn_core.engine.steps import decoded_outputs
 from gammalearn_core.engine.steps import outputs_of
@@ -27,13 +31,35 @@ def network_predictions(opened: OpenedRun, rows: NDArray[np.int64]) -> tuple[Pre
     DataError
         The checkpoint is damaged, or is not what the run ended with.
     """
-    built = opened.built
-    weights = load_weights(opened.recorded, built)
+    weights = load_weights(opened.recorded, opened.built)
+    return predicted(opened, rows), weights
+
+
+def predicted(
+    opened: OpenedRun,
+    rows: NDArray[np.int64],
+    *,
+    source: EventSource | None = None,
+    change: Callable[[Batch], Batch] | None = None,
+) -> Predictions:
+    """Predictions of these events with the weights as they are.
+
+    Parameters
+    ----------
+    opened : OpenedRun
+    rows : array of int, (n,)
+    source : EventSource, optional
+        Where images are read instead; of the same events.
+    change : callable, optional
+        What is done to each batch before the run's own transforms.
+    """
+    built, read = opened.built, (source or opened.selected).read
     built.network.eval()
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in built.outputs.tasks}
     with torch.no_grad():
         for part in batches(rows, built.experiment.batch_size):
-            batch = apply(built.transforms, opened.selected.read(part), _CPU, seed=None)
+            raw = read(part) if change is None else change(read(part))
+            batch = apply(built.transforms, raw, _CPU, seed=None)
             if not np.array_equal(batch.events["row"].numpy(), part):
                 raise AssertionError("a transform has changed the order of the events")
             with autocast("cpu", torch.bfloat16, enabled=built.experiment.precision == "bf16"):
@@ -42,7 +68,7 @@ def network_predictions(opened: OpenedRun, rows: NDArray[np.int64]) -> tuple[Pre
                 found[name].append(value.double().numpy())
     seen = opened.events.take(rows)
     values = {n: task.codec.decode(np.concatenate(found[n]), seen) for n, task in built.tasks.items()}
-    return Predictions(events=seen, rows=rows, values=values), weights
+    return Predictions(events=seen, rows=rows, values=values)
 
 
-__all__ = ["network_predictions"]
+__all__ = ["network_predictions", "predicted"]

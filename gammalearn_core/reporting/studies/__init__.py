@@ -1,6 +1,7 @@
 """Studies of a run beyond its numbers by energy: where it works, whether it can be believed, and how far it bears.
 
-Each gives `Studies`: charts, numbers with their definitions, and for what cannot be shown a reason.
+Each gives `Studies`: charts, numbers with their definitions, and for what cannot be shown a reason. Those of images
+need the data of the run opened again: `images.studies_of_images`, `stress.stress_test`, `observed.beside_observation`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gammalearn_core.data.specs import Level
 from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.errors import DataError
+from gammalearn_core.reporting.studies.axes import AXES
 from gammalearn_core.reporting.studies.by_axis import by_axes
 from gammalearn_core.reporting.studies.calibration import calibration
 from gammalearn_core.reporting.studies.distributions import distributions
@@ -14,8 +15,11 @@ from gammalearn_core.reporting.studies.outcome import together
 from gammalearn_core.reporting.studies.pulls import pulls
 from gammalearn_core.reporting.studies.sample import Sample
 from gammalearn_core.results.dl2.reading import read_dl2
+from gammalearn_core.results.predictions import Predictions
 
 _NOTHING = "the run has no DL2 files: it has no test split, its data are no DL1 files, or no target has a table in DL2"
+_KNOWN = tuple(axis for axis in AXES if axis.name != "dead_pixels")
+"""What predictions know; pixels are counted in images."""
 
 
 def studies_of_predictions(folder: RunFolder) -> Studies:
@@ -32,17 +36,31 @@ def studies_of_predictions(folder: RunFolder) -> Studies:
     DataError
         A file is damaged.
     """
-    files = sorted(folder.predictions.glob("*.dl2.h5")) if folder.predictions.is_dir() else []
-    if not files:
+    predictions = read_predictions(folder)
+    if predictions is None:
         return _missing(_NOTHING)
-    tasks, level = _specs(folder)
-    sample = Sample.of(read_dl2(files, tasks, level), level)
+    sample = Sample.of(predictions, _specs(folder)[1])
     return studies_of(sample) if len(sample) else _missing("the predictions are of events without truth")
 
 
 def studies_of(sample: Sample) -> Studies:
-    """All studies of samples with truth."""
-    return together(study(sample) for study in (distributions, calibration, pulls, by_axes))
+    """All studies of samples with truth that need no images."""
+    return together([distributions(sample), calibration(sample), pulls(sample), by_axes(sample, _KNOWN)])
+
+
+def read_predictions(folder: RunFolder) -> Predictions | None:
+    """What the run has predicted of its test split; None if it has written no DL2 files.
+
+    Raises
+    ------
+    DataError
+        A file is damaged.
+    """
+    files = sorted(folder.predictions.glob("*.dl2.h5")) if folder.predictions.is_dir() else []
+    if not files:
+        return None
+    tasks, level = _specs(folder)
+    return read_dl2(files, tasks, level)
 
 
 def _missing(reason: str) -> Studies:
@@ -59,4 +77,4 @@ def _specs(folder: RunFolder) -> tuple[list[str], Level]:
         raise DataError(f"{folder.specs_json} is not what a run writes: {error!r}") from error
 
 
-__all__ = ["studies_of", "studies_of_predictions"]
+__all__ = ["read_predictions", "studies_of", "studies_of_predictions"]
