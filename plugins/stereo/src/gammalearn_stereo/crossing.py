@@ -12,6 +12,9 @@ from gammalearn_stereo.groups import Groups
 from gammalearn_stereo.tokens import Tokens
 from gammalearn_stereo.tokens import turned_back
 
+_TRUST = [1.0, 1.0, -8.0]
+"""How much the weights of images, the angle between their axes, and that an image is alone, count at the start."""
+
 
 @frozen(kw_only=True)
 class Pairs:
@@ -22,20 +25,20 @@ class Pairs:
     described : Tensor, (n_pairs, PAIR)
     direction, impact : Tensor, (n_pairs,)
         Where axes cross, along the first one: deg, hundreds of metres.
-    logit : Tensor, (n_pairs,)
-        Logarithm of the crossing's weight.
+    logits : Tensor, (n_pairs, 3)
+        What the logarithm of the crossing's weight is made of.
     """
 
     described: Tensor
     direction: Tensor
     impact: Tensor
-    logit: Tensor
+    logits: Tensor
 
     @classmethod
     def of(cls, tokens: Tokens, dtype: torch.dtype) -> Pairs:
         """Those of tokens."""
-        described, direction, impact, logit = (value.to(dtype) for value in of_pairs(tokens))
-        return cls(described=described, direction=direction, impact=impact, logit=logit)
+        described, direction, impact, logits = (value.to(dtype) for value in of_pairs(tokens))
+        return cls(described=described, direction=direction, impact=impact, logits=logits)
 
 
 @frozen(kw_only=True)
@@ -78,7 +81,7 @@ class Crossing(nn.Module):
         self.second = nn.Linear(width, pair, bias=False)
         self.pair = nn.Linear(pair, pair, bias=False)
         self.moves = nn.Linear(pair, 6)
-        self.trust = nn.Parameter(torch.full((2,), 0.7))
+        self.trust = nn.Parameter(torch.tensor([_TRUST, _TRUST]))
         nn.init.zeros_(self.moves.weight)
         nn.init.zeros_(self.moves.bias)
 
@@ -92,7 +95,7 @@ class Crossing(nn.Module):
             logit, ahead, aside = moves[:, 3 * number : 3 * number + 3].unbind(dim=1)
             begin, axis = (groups.of_pairs(v.to(moves.dtype), v.to(moves.dtype))[0] for v in (start, tokens.axis))
             candidates = begin + turned_back(torch.stack([along + ahead, aside], dim=1), axis)
-            logits = logit + self.trust[number] * pairs.logit
+            logits = logit + (pairs.logits * self.trust[number]).sum(dim=1)
             mean = groups.pair_mean(candidates, logits)
             found.append(mean)
             spread.append(_spread(groups, candidates, mean, logits))

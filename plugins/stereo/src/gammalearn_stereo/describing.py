@@ -14,9 +14,9 @@ PAIR = 15
 """Numbers that `of_pairs` gives."""
 SEEN = 8
 """Numbers that `seen_from` gives."""
-_SINE = 0.05
-"""Axes that cut each other at a smaller angle, as its sine, hardly count as doing so."""
-_FARTHEST = (6.0, 10.0)
+_SINE = 0.01
+"""Axes that cut each other at a smaller angle, as its sine, do so as if it were of this size, or not at all."""
+_FARTHEST = (6.0, 15.0)
 """Crossings of axes are drawn in to this distance: deg, hundreds of metres."""
 
 
@@ -62,8 +62,9 @@ def of_pairs(tokens: Tokens) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     direction, impact : Tensor, (n_pairs,)
         Where the second one's axis crosses the first one's, from its centroid, deg, and from its foot, hundreds of
         metres; drawn in, 0 where axes are parallel and of an image with itself.
-    logit : Tensor, (n_pairs,)
-        Logarithm of the weight of the crossing as ctapipe has it, for which the axes need not cut each other at all.
+    logits : Tensor, (n_pairs, 3)
+        Logarithms of the weights of both axes, multiplied, and of the square of the sine of their angle; and 1 for an
+        image with itself, else 0.
     """
     groups = tokens.groups
     own, axis = groups.of_pairs(tokens.axis, tokens.axis)
@@ -74,7 +75,7 @@ def of_pairs(tokens: Tokens) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     first, second = groups.of_pairs(torch.stack(size, dim=1), torch.stack(size, dim=1))
     weights = (tokens.weight + 1e-3).log()
     one, other = groups.of_pairs(weights, weights)
-    itself = _itself(tokens)
+    itself, sine = _itself(tokens), (sin * sin).clamp_min(_SINE**2).log()
     columns = [
         *apart[0].unbind(dim=1),
         *apart[1].unbind(dim=1),
@@ -85,9 +86,10 @@ def of_pairs(tokens: Tokens) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         second[:, 0] - first[:, 0],
         *second.unbind(dim=1),
         itself,
-        (sin * sin + _SINE**2).log() / 4,
+        sine / 4,
     ]
-    return torch.stack(columns, dim=1).asinh(), direction, impact, one + other + (sin * sin + _SINE**2).log()
+    logits = torch.stack([one + other, torch.where(itself > 0, torch.zeros_like(sine), sine), itself], dim=1)
+    return torch.stack(columns, dim=1).asinh(), direction, impact, logits
 
 
 def seen_from(tokens: Tokens, direction: Tensor, impact: Tensor) -> Tensor:
@@ -110,8 +112,8 @@ def seen_from(tokens: Tokens, direction: Tensor, impact: Tensor) -> Tensor:
 def _crossing(gap: Tensor, cos: Tensor, sin: Tensor, farthest: float) -> Tensor:
     """How far along the first axis the second one crosses it."""
     x, y = gap.unbind(dim=1)
-    found = (x * sin - y * cos) * sin / (sin * sin + _SINE**2)
-    return found / (1 + (found / farthest) ** 2).sqrt()
+    found = (x * sin - y * cos) * sin / (sin * sin).clamp_min(_SINE**2)
+    return found / (1 + (found / farthest) ** 6) ** (1 / 6)
 
 
 def _itself(tokens: Tokens) -> Tensor:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,10 +13,10 @@ from gammalearn_core.api import Batch
 from gammalearn_core.api import CameraSpec
 from gammalearn_core.api import Images
 from gammalearn_core.api import InputSpec
+from gammalearn_core.api import Maker
 from gammalearn_core.api import OutputSpec
 from gammalearn_stereo.checks import did_you_mean
 
-Maker = Callable[..., nn.Module]
 ANY = "*"
 """The key of the encoder for cameras that have none of their own."""
 
@@ -30,9 +28,9 @@ class Encoders(nn.ModuleDict):
     ----------
     inputs : InputSpec
         All cameras.
-    encoder : callable, or mapping of str to callable
-        What makes a mono network, ``encoder(inputs=InputSpec, outputs=OutputSpec)``: one for all cameras, or by the key
-        or a name of a camera, ``"*"`` for those that are not named.
+    encoder : Maker, or mapping of str to Maker
+        Makes a mono network: one for all cameras, or by the key or a name of a camera, ``"*"`` for those that are not
+        named.
     outputs : OutputSpec
         What each network is to give for an image.
 
@@ -52,7 +50,7 @@ class Encoders(nn.ModuleDict):
         made: list[tuple[str, CameraSpec, Maker]] = []
         for key, maker in _chosen(inputs, encoder).items():
             camera = inputs.cameras[key]
-            self.takes[key] = tuple(_fact(maker, "takes", ()))
+            self.takes[key] = tuple(maker.fact("takes"))
             same = next((name for name, other, by in made if by is maker and _same(camera, other)), None)
             self.name_of[key] = same or self._free_name(key)
             if same is None:
@@ -151,13 +149,8 @@ def _same(one: CameraSpec, other: CameraSpec) -> bool:
     return one.shape == other.shape and one.channels == other.channels and one.geometry.same_as(other.geometry)
 
 
-def _fact(maker: Maker, name: str, default: Any) -> Any:
-    fact = getattr(maker, "fact", None)
-    return default if fact is None else fact(name)
-
-
 def _listed(names: Mapping[str, object]) -> str:
     return ", ".join(names) or "none"
 
 
-__all__ = ["ANY", "Encoders", "Maker"]
+__all__ = ["ANY", "Encoders"]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gammalearn_core import Network
+from gammalearn_core import Transform
 from gammalearn_core import hookimpl
 
 api_version = "1.0"
 
 NETWORKS = "gammalearn_stereo.networks"
+TRANSFORMS = "gammalearn_stereo.transforms"
+ENCODER = {"encoder": "network"}
 
 
 @hookimpl
@@ -19,4 +22,14 @@ def gammalearn_networks() -> Iterator[Network]:
         target=f"{NETWORKS}.attention:StereoAttention",
         summary="Transformer over the telescopes of an event, with the geometry of their images",
         stereo=True,
+        nested=ENCODER,
+    )
+
+
+@hookimpl
+def gammalearn_transforms() -> Iterator[Transform]:
+    yield Transform(
+        name="moments",
+        target=f"{TRANSFORMS}.moments:Moments",
+        summary="Measures size, centroid and axis of each image for the networks of this plug-in",
     )

@@ -13,15 +13,17 @@ from gammalearn_core.api import Batch
 from gammalearn_core.api import Images
 from gammalearn_core.api import InputSpec
 from gammalearn_stereo.groups import Groups
-from gammalearn_stereo.moments import Moments
-from gammalearn_stereo.moments import Shapes
+from gammalearn_stereo.measuring import COLUMNS
+from gammalearn_stereo.measuring import NAMES
+from gammalearn_stereo.measuring import PREFIX
 from gammalearn_stereo.sky import Frame
 from gammalearn_stereo.sky import mean_pointing
 
 HUNDRED_METRES = 100.0
 _STEP = 0.1
 """Second point of an axis, deg from the centroid."""
-_SIZES = ("size", "length", "width", "skewness", "slope", "pixels", "concentration", "leakage")
+_VECTORS = (("lon", "lat"), ("axis_lon", "axis_lat"))
+_MISSING = "put ref('stereo.moments') before transforms that change charges, or say moments=False"
 
 
 @frozen(kw_only=True)
@@ -46,7 +48,7 @@ class Tokens:
     centroid, axis : Tensor, (n, 2)
         Of the image, about the pointing of the event.
     shape : mapping of str to Tensor, (n,)
-        ``size``, ``length``, ``width``, …: the other numbers of `Shapes`.
+        ``size``, ``length``, ``width``, …: other numbers of `Measuring`.
     """
 
     groups: Groups
@@ -102,19 +104,20 @@ class Tokeniser(nn.Module):
     Parameters
     ----------
     inputs : InputSpec
-    moments : bool, optional
-        Whether images are measured; by default those are that can be. Others count as empty.
+    moments : bool
+        Whether images come with what ``stereo.moments`` measures; else they count as empty.
 
     Raises
     ------
     ValueError
-        Images that cannot be measured are to be.
+        They do not.
     """
 
-    def __init__(self, inputs: InputSpec, *, moments: bool | None = None) -> None:
+    def __init__(self, inputs: InputSpec, *, moments: bool) -> None:
         super().__init__()
-        self.keys = [key for key, c in inputs.cameras.items() if moments or (moments is None and Moments.can(c))]
-        self.moments = nn.ModuleList(Moments(inputs.cameras[key]) for key in self.keys)
+        if moments and not set(COLUMNS) <= set(inputs.columns):
+            raise ValueError(f"the images are not measured: {_MISSING}")
+        self.moments = moments
 
     def forward(self, batch: Batch, groups: list[tuple[str, Images]]) -> Tokens:
         """The tokens of these cameras' images."""
@@ -125,11 +128,12 @@ class Tokeniser(nn.Module):
         pointing = _joined([g.pointing.double() for _, g in groups], position[:, :2])
         grouped = Groups.of(event, telescope, len(batch))
         array = _array_pointing(batch, pointing, event)
-        shapes = self._shapes(groups, position)
+        measured = {name: _joined([self._measured(name, g) for _, g in groups], position[:, 0]) for name in NAMES}
         order, frame = grouped.order, Frame.at(*array.unbind(dim=1))
         own, pointing, position = frame.take(grouped.event), pointing[order], position[order] / HUNDRED_METRES
+        measured = {name: value[order] for name, value in measured.items()}
         telescopes = Frame.at(*pointing.unbind(dim=1))
-        begin, axis = shapes["centroid"][order], shapes["axis"][order]
+        begin, axis = (torch.stack([measured.pop(n) for n in names], dim=1) for names in _VECTORS)
         centroid = own.offsets(telescopes.vectors(begin))
         way = own.offsets(telescopes.vectors(begin + _STEP * axis)) - centroid
         return Tokens(
@@ -142,23 +146,17 @@ class Tokeniser(nn.Module):
             offset=own.offsets(telescopes.forward),
             centroid=centroid,
             axis=way / way.norm(dim=1, keepdim=True).clamp_min(1e-12),
-            shape={name: shapes[name][order] for name in _SIZES},
+            shape=measured,
         )
 
-    def _shapes(self, groups: list[tuple[str, Images]], like: Tensor) -> dict[str, Tensor]:
-        """Moments of all images as they were given."""
-        parts = [self._measured(key, images) for key, images in groups]
-        names = (*_SIZES, "centroid", "axis")
-        none = {name: like[:, 0] if name in _SIZES else like[:, :2] for name in names}
-        return {name: _joined([getattr(p, name) for p in parts], none[name][:0]) for name in names}
-
-    def _measured(self, key: str, images: Images) -> Shapes:
-        if key in self.keys:
-            found: Shapes = self.moments[self.keys.index(key)](images)
-            return found
-        zero = torch.zeros(len(images), dtype=torch.float64, device=images.pixels.device)
-        none = torch.stack([zero, zero], dim=1)
-        return Shapes(**dict.fromkeys(_SIZES, zero), centroid=none, axis=torch.stack([zero + 1, zero], dim=1))
+    def _measured(self, name: str, images: Images) -> Tensor:
+        """One number an image, (n,)."""
+        if not self.moments:
+            fill = torch.ones if name == "axis_lon" else torch.zeros
+            return fill(len(images), dtype=torch.float64, device=images.pixels.device)
+        if PREFIX + name not in images.columns:
+            raise ValueError(f"images come without the column {PREFIX + name!r}: {_MISSING}")
+        return images.columns[PREFIX + name].double()
 
 
 def _array_pointing(batch: Batch, pointing: Tensor, event: Tensor) -> Tensor:

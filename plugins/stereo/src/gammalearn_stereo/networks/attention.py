@@ -9,6 +9,7 @@ from torch import Tensor
 from torch import nn
 
 from gammalearn_core.api import InputSpec
+from gammalearn_core.api import Maker
 from gammalearn_core.api import OutputSpec
 from gammalearn_stereo import describing
 from gammalearn_stereo.checks import check_share
@@ -16,7 +17,6 @@ from gammalearn_stereo.checks import check_whole
 from gammalearn_stereo.crossing import Crossing
 from gammalearn_stereo.crossing import Found
 from gammalearn_stereo.crossing import Pairs
-from gammalearn_stereo.encoders import Maker
 from gammalearn_stereo.heads import Heads
 from gammalearn_stereo.layers import AttentionPool
 from gammalearn_stereo.layers import PairAttention
@@ -45,7 +45,7 @@ class StereoAttention(StereoNetwork):
         Cameras, at subarray level.
     outputs : OutputSpec
         The tasks.
-    encoder : maker of a network, or mapping of str to such
+    encoder : Maker, or mapping of str to Maker
         For images of all cameras, or by camera.
     features : int
         Numbers that encoders give for an image.
@@ -61,8 +61,9 @@ class StereoAttention(StereoNetwork):
         Width of the hidden layer that all tasks share.
     dropout : float
         Share of it, and of what layers of attention add, that is dropped in training.
-    moments : bool, optional
-        Whether images are measured; by default where they can be: on the camera's own pixels, with a channel ``image``.
+    moments : bool
+        Whether images come with what the transform ``stereo.moments`` measures; else they count as empty,
+        and nothing is known of axes.
 
     Raises
     ------
@@ -83,7 +84,7 @@ class StereoAttention(StereoNetwork):
         pair: int = 32,
         hidden: int = 64,
         dropout: float = 0.0,
-        moments: bool | None = None,
+        moments: bool = True,
     ) -> None:
         check_whole(width=width, heads=heads, pair=pair, hidden=hidden)
         check_whole(least=0, depth=depth)

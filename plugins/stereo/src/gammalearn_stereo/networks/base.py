@@ -12,12 +12,12 @@ from torch import nn
 
 from gammalearn_core.api import Batch
 from gammalearn_core.api import InputSpec
+from gammalearn_core.api import Maker
 from gammalearn_core.api import OutputSpec
 from gammalearn_core.api import TaskSpec
 from gammalearn_stereo.checks import check_tasks
 from gammalearn_stereo.checks import check_whole
 from gammalearn_stereo.encoders import Encoders
-from gammalearn_stereo.encoders import Maker
 from gammalearn_stereo.tokens import Tokeniser
 from gammalearn_stereo.tokens import Tokens
 
@@ -36,10 +36,10 @@ class StereoNetwork(nn.Module):
         Cameras, at subarray level.
     outputs : OutputSpec
         The tasks.
-    encoder : maker of a network, or mapping of str to such
+    encoder : Maker, or mapping of str to Maker
         For images of all cameras, or by camera, see `Encoders`.
-    moments : bool, optional
-        Whether size, centroid and axis of images are measured, see `Tokeniser`.
+    moments : bool
+        Whether images come with what ``stereo.moments`` measures.
 
     Raises
     ------
@@ -54,7 +54,7 @@ class StereoNetwork(nn.Module):
         outputs: OutputSpec,
         encoder: Maker | Mapping[str, Maker],
         encoded: OutputSpec,
-        moments: bool | None = None,
+        moments: bool = True,
     ) -> None:
         super().__init__()
         check_tasks(outputs)
