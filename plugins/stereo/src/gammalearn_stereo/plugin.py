@@ -24,6 +24,27 @@ def gammalearn_networks() -> Iterator[Network]:
         stereo=True,
         nested=ENCODER,
     )
+    yield Network(
+        name="mono_average",
+        target=f"{NETWORKS}.mono_average:MonoAverage",
+        summary="Predictions of a mono network for each image, averaged by learned weights",
+        stereo=True,
+        nested=ENCODER,
+    )
+    yield Network(
+        name="pooling",
+        target=f"{NETWORKS}.pooling:StereoPooling",
+        summary="Features of each image, pooled over the telescopes of an event",
+        stereo=True,
+        nested=ENCODER,
+    )
+    yield Network(
+        name="rnn",
+        target=f"{NETWORKS}.rnn:StereoRNN",
+        summary="Recurrent network over the telescopes of an event, the brightest image first",
+        stereo=True,
+        nested=ENCODER,
+    )
 
 
 @hookimpl
@@ -31,5 +52,5 @@ def gammalearn_transforms() -> Iterator[Transform]:
     yield Transform(
         name="moments",
         target=f"{TRANSFORMS}.moments:Moments",
-        summary="Measures size, centroid and axis of each image for the networks of this plug-in",
+        summary="Measures size, centroid and axis of each image, for these networks",
     )

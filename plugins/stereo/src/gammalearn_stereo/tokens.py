@@ -37,8 +37,12 @@ class Tokens:
         Of each event.
     pointing : Tensor, (n_events, 2)
         Altitude and azimuth of each event, deg.
+    telescopes : Frame
+        Of the telescope of each image.
+    position : Tensor, (n, 3)
+        Of the telescope, in the ground frame.
     place : Tensor, (n, 2)
-        Of the telescope, in the plane across the pointing.
+        The same in the plane across the pointing.
     foot : Tensor, (n, 2)
         Where the line from the telescope to the image's centroid cuts this plane.
     along : Tensor, (n,)
@@ -54,6 +58,8 @@ class Tokens:
     groups: Groups
     frame: Frame
     pointing: Tensor
+    telescopes: Frame
+    position: Tensor
     place: Tensor
     foot: Tensor
     along: Tensor
@@ -140,6 +146,8 @@ class Tokeniser(nn.Module):
             groups=grouped,
             frame=frame,
             pointing=array,
+            telescopes=telescopes,
+            position=position,
             place=own.places(position),
             foot=own.feet(position, centroid),
             along=own.along(position),

@@ -24,6 +24,7 @@ from gammalearn_stereo.layers import hidden as hidden_layer
 from gammalearn_stereo.networks.base import FEATURES
 from gammalearn_stereo.networks.base import StereoNetwork
 from gammalearn_stereo.networks.base import features_of
+from gammalearn_stereo.proposing import on_ground
 from gammalearn_stereo.tokens import Tokens
 
 
@@ -114,8 +115,7 @@ class StereoAttention(StereoNetwork):
         seen = describing.seen_from(tokens, found.direction, found.impact).to(dtype)
         images = self.last(images + self.seen(seen), pairs, groups)
         events = torch.cat([self.pool(self.norm(images), groups), _known(tokens, found)], dim=1)
-        ground = tokens.frame.on_ground(found.impact, found.direction).to(dtype)
-        given: dict[str, Tensor] = self.heads(events, {"direction": found.direction, "impact": ground})
+        given: dict[str, Tensor] = self.heads(events, on_ground(tokens, found.direction, found.impact))
         return given
 
 
