@@ -24,12 +24,12 @@ from gammalearn_core.data.truth import Task
 from gammalearn_core.data.truth import check_columns
 from gammalearn_core.data.weights import Weight
 from gammalearn_core.engine.components import Part
-from gammalearn_core.engine.fitting import load_into
+from gammalearn_core.engine.first_weights import FirstWeights
+from gammalearn_core.engine.fitting import load_start
 from gammalearn_core.engine.importing import import_parts
 from gammalearn_core.engine.lattices import check_lattice
 from gammalearn_core.engine.needed_columns import missing_columns
-from gammalearn_core.engine.start import StartWeights
-from gammalearn_core.engine.start import first_weights
+from gammalearn_core.engine.start import start_weights
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
@@ -39,7 +39,7 @@ from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.results.dl2.tables import algorithm_name
 from gammalearn_core.settings.experiment import Experiment
 from gammalearn_core.settings.ref import Ref
-from gammalearn_core.settings.start import WeightsOf
+from gammalearn_core.settings.start import Start
 
 
 @define(kw_only=True)
@@ -63,8 +63,8 @@ class Built:
     metrics: dict[str, list[tuple[str, Any]]] = field(factory=dict)
     """By task: id and metric."""
     metric_parts: dict[str, list[Part]] = field(factory=dict)
-    start: StartWeights | None = None
-    """Weights of another run, which the network has begun with."""
+    start: FirstWeights | None = None
+    """Weights of other runs, which the network has begun with."""
 
     @property
     def files(self) -> list[Path]:
@@ -123,7 +123,7 @@ def build(
     opened = source or _source(parts, experiment)
     try:
         builder = _Builder(experiment, registry, parts, opened)
-        return builder.build(lambda start: first_weights(start, folder, runs=runs))
+        return builder.build(lambda start: start_weights(start, folder, runs=runs))
     except BaseException:
         if source is None:
             opened.close()
@@ -166,7 +166,7 @@ class _Builder:
         self.source = source
         self.problems: list[Problem] = []
 
-    def build(self, read_start: Callable[[WeightsOf], StartWeights]) -> Built:
+    def build(self, read_start: Callable[[Start], FirstWeights]) -> Built:
         """Make everything, or raise with all problems."""
         tasks = self._tasks()
         cuts, weights = self._cuts(), self._weights()
@@ -186,7 +186,7 @@ class _Builder:
         metrics = {name: self._metrics(specs[name], parts) for name, parts in chosen.items()}
         self._stop_if_wrong()
         if start is not None:
-            load_into(network, start)
+            load_start(network, start)
         return Built(
             experiment=self.experiment,
             registry=self.registry,
@@ -206,7 +206,7 @@ class _Builder:
             start=start,
         )
 
-    def _start(self, read: Callable[[WeightsOf], StartWeights]) -> StartWeights | None:
+    def _start(self, read: Callable[[Start], FirstWeights]) -> FirstWeights | None:
         try:
             return read(self.experiment.start_from) if self.experiment.start_from else None
         except SettingsError as error:

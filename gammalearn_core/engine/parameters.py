@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
+from typing import get_args
 
 from typeguard import CollectionCheckStrategy
 from typeguard import ForwardRefPolicy
@@ -144,8 +145,10 @@ def _readable(hint: Any) -> str:
     simple = {int: "a whole number", float: "a number", str: "text", bool: "True or False"}
     if hint in simple:
         return simple[hint]
+    alone = inspect.isclass(hint) and not get_args(hint)
     return (
-        str(hint)
+        (f"{hint.__module__}.{hint.__qualname__}".removeprefix("builtins.") if alone else str(hint))
+        .replace("gammalearn_core.api.Maker", "ref(…)")
         .replace("collections.abc.", "")
         .replace("typing.", "")
         .replace("pathlib.", "")

@@ -1,4 +1,4 @@
-"""First weights of a network from another run: read, and kept with the new run."""
+"""First weights of a network, read from other runs or from the copy that a run has kept."""
 
 from __future__ import annotations
 
@@ -9,65 +9,62 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import field
-from attrs import frozen
+import attrs
 from torch import Tensor
 
 from gammalearn_core.engine import checkpoint
+from gammalearn_core.engine.first_weights import START
+from gammalearn_core.engine.first_weights import WHERE
+from gammalearn_core.engine.first_weights import FirstWeights
+from gammalearn_core.engine.first_weights import StartWeights
+from gammalearn_core.engine.first_weights import is_in
+from gammalearn_core.engine.first_weights import kept
 from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.plugin.names import suggest
+from gammalearn_core.settings.start import Start
 from gammalearn_core.settings.start import StartOf
 from gammalearn_core.settings.start import WeightsOf
 from gammalearn_core.settings.start import check_start
+from gammalearn_core.settings.start import starts
 
 _log = logging.getLogger(__name__)
 
-START = "start.pt"
-WHERE = "start_from"
+
+def start_weights(start: Start, folder: Path, *, runs: Path | None = None) -> FirstWeights:
+    """All weights that a network starts from: those of other runs, or those that a run has kept.
+
+    Parameters
+    ----------
+    start : WeightsOf or tuple of WeightsOf
+    folder : Path
+        What relative paths start from.
+    runs : Path, optional
+        Runs of the experiment that wants them.
+
+    Raises
+    ------
+    SettingsError
+        With every problem of all of them.
+    """
+    if isinstance(start, StartOf):
+        return _start_of(RunFolder(start.folder(folder)))
+    found: list[StartWeights] = []
+    problems: list[Problem] = []
+    for where, one in starts(start):
+        try:
+            found.append(first_weights(one, folder, runs=runs, where=where))
+        except SettingsError as error:
+            problems += [attrs.evolve(problem, where=where) for problem in error.problems]
+    if problems:
+        raise SettingsError(problems)
+    return FirstWeights(found)
 
 
-@frozen(kw_only=True)
-class StartWeights:
-    """Weights of another run, and whose they are."""
-
-    run_id: str
-    only: tuple[str, ...] = ()
-    which: str = "best"
-    state: Mapping[str, Tensor] = field(repr=False, eq=False)
-    """The weights that are taken, by name."""
-    weights_sha256: str = field(init=False)
-    """Canonical checksum of these."""
-
-    @weights_sha256.default
-    def _checksum(self) -> str:
-        return checkpoint.weights_sha256(self.state)
-
-    def takes(self, name: str) -> bool:
-        """Whether a weight of this name is among those that are wanted."""
-        return _is_in(name, self.only)
-
-    def describe(self) -> dict[str, Any]:
-        """What ``experiment.json`` and ``run.json`` say of them."""
-        return {
-            "run_id": self.run_id,
-            "weights_sha256": self.weights_sha256,
-            "only": list(self.only),
-            "which": self.which,
-        }
-
-    def keep(self, folder: RunFolder) -> None:
-        """Copy the weights into the folder of the run that begins with them, if they are not there yet."""
-        path = folder.checkpoints / START
-        if not path.is_file():
-            about = {"run_id": self.run_id, "only": list(self.only), "which": self.which}
-            checkpoint.save(path, {"schema": 1, **about, "weights": dict(self.state)})
-
-
-def first_weights(start: WeightsOf, folder: Path, *, runs: Path | None = None) -> StartWeights:
-    """The weights that a network starts from. Nothing in the run folder is executed.
+def first_weights(start: WeightsOf, folder: Path, *, runs: Path | None = None, where: str = WHERE) -> StartWeights:
+    """The weights of one other run that a network starts from. Nothing in its folder is executed.
 
     If the run has been deleted, they are taken from a run that has begun with them.
 
@@ -78,6 +75,8 @@ def first_weights(start: WeightsOf, folder: Path, *, runs: Path | None = None) -
         What a relative path starts from.
     runs : Path, optional
         Runs of the experiment that wants them.
+    where : str
+        The setting, for messages about the network.
 
     Raises
     ------
@@ -85,13 +84,11 @@ def first_weights(start: WeightsOf, folder: Path, *, runs: Path | None = None) -
         There is no such run, it has no weights yet or they are damaged, or ``only`` names none of them.
     """
     run = RunFolder(start.folder(folder))
-    if isinstance(start, StartOf):
-        return _start_of(run)
     if not run.path.exists() and runs is not None:
         wanted = (run.path.resolve().name, start.only, start.which)
         for heir in _heirs(runs):
             if (heir.run_id, heir.only, heir.which) == wanted:
-                return heir
+                return attrs.evolve(heir, into=start.into, where=where)
     problems = list(check_start(start, folder))
     if problems:
         raise SettingsError(problems)
@@ -103,37 +100,19 @@ def first_weights(start: WeightsOf, folder: Path, *, runs: Path | None = None) -
         raise SettingsError(problems)
     if record.get("status") != "finished":
         _log.warning("the run %s has not finished: once it has other weights, this is another experiment", run.path)
-    taken = {name: tensor for name, tensor in state.items() if _is_in(name, start.only)}
-    return StartWeights(run_id=record["run_id"], only=start.only, which=start.which, state=taken)
+    taken = {name: tensor for name, tensor in state.items() if is_in(name, start.only)}
+    return StartWeights(
+        run_id=record["run_id"], only=start.only, which=start.which, into=start.into, state=taken, where=where
+    )
 
 
-def kept(folder: RunFolder) -> StartWeights | None:
-    """The weights that a run has begun with, if it has kept any.
-
-    Raises
-    ------
-    DataError
-        They are damaged.
-    """
-    path = folder.checkpoints / START
-    if not path.is_file():
-        return None
-    state = checkpoint.load(path)
-    try:
-        return StartWeights(
-            run_id=state["run_id"], only=tuple(state["only"]), which=state["which"], state=dict(state["weights"])
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} does not hold the first weights of a run") from error
-
-
-def _start_of(run: RunFolder) -> StartWeights:
+def _start_of(run: RunFolder) -> FirstWeights:
     try:
         weights = kept(run)
     except DataError as error:
         raise _damage(str(error)) from error
     if weights is None:
-        raise _refusal(f"the run {run.path} has no copy of the weights that it began with", "it has no start.pt")
+        raise _refusal(f"the run {run.path} has no copy of the weights that it began with", f"it has no {START}")
     return weights
 
 
@@ -145,8 +124,7 @@ def _heirs(runs: Path) -> Iterator[StartWeights]:
         except DataError as error:
             _log.warning("%s", error)
             continue
-        if weights is not None:
-            yield weights
+        yield from weights.parts if weights is not None else ()
 
 
 def _record(run: RunFolder) -> dict[str, Any]:
@@ -195,14 +173,10 @@ def predicting_weights(state: object) -> dict[str, Tensor] | None:
     return dict(weights)
 
 
-def _is_in(name: str, modules: tuple[str, ...]) -> bool:
-    return not modules or any(name == m or name.startswith(f"{m}.") for m in modules)
-
-
 def _unknown_parts(only: tuple[str, ...], state: Mapping[str, Tensor]) -> Iterator[Problem]:
     modules = list(dict.fromkeys(name.partition(".")[0] for name in state))
     for module in only:
-        if not any(_is_in(name, (module,)) for name in state):
+        if not any(is_in(name, (module,)) for name in state):
             hint = suggest(module, modules) or f"it has {', '.join(modules)}"
             yield Problem(WHERE, f"the network of the run has no {module!r}", hint)
 
@@ -215,4 +189,4 @@ def _damage(what: str, hint: str = "") -> SettingsError:
     return SettingsError([Problem(WHERE, what, hint, kind="data")])
 
 
-__all__ = ["START", "WHERE", "StartWeights", "first_weights", "kept", "predicting_weights"]
+__all__ = ["first_weights", "predicting_weights", "start_weights"]

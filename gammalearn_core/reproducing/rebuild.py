@@ -54,7 +54,8 @@ def _own(value: Any, where: str = "") -> Iterator[str]:
         if "callable" in value or str(value.get("component", "")).startswith(f"{LOCAL}."):
             yield where
         for name, inner in value.items():
-            yield from _own(inner, f"{where}.{name}" if where else str(name))
+            inside = f"{where}[{name!r}]" if name != "parameters" else where
+            yield from _own(inner, inside if where else str(name))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _own(inner, f"{where}[{index}]")

@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from gammalearn_core.errors import Problem
-from gammalearn_core.errors import UnknownComponentError
 from gammalearn_core.plugin.names import suggest
 from gammalearn_core.plugin.records import Component
 from gammalearn_core.plugin.records import Filter
@@ -26,9 +25,7 @@ from gammalearn_core.plugin.records import Transform
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.settings.elsewhere import Elsewhere
 from gammalearn_core.settings.experiment import Experiment
-from gammalearn_core.settings.nested import check_nested
-from gammalearn_core.settings.nested import components
-from gammalearn_core.settings.nested import nested_kinds
+from gammalearn_core.settings.finding import Finder
 from gammalearn_core.settings.ref import On
 from gammalearn_core.settings.ref import Ref
 
@@ -77,13 +74,12 @@ def check(experiment: Experiment, registry: Registry, folder: Path) -> list[Prob
         The folder of the settings file, which relative paths are relative to.
     """
     problems = list(_requirements(experiment.requires))
-    records: dict[str, Component] = {}
-    nested: dict[str, Component] = {}
+    finder = Finder(registry)
     for where, kind, item in slots(experiment):
-        hint = _target_hint(where, experiment)
-        problems += _look_up(where, kind, item, registry, records, inner=nested, hint=hint)
+        problems += finder.find(where, kind, item, _target_hint(where, experiment))
+    records = finder.records
     problems += _parts(records)
-    problems += _facts(experiment, records, nested)
+    problems += _facts(experiment, records, finder.nested)
     for where, _, item in slots(experiment):
         record = records.get(where)
         if isinstance(record, Loader) and item.arguments:
@@ -91,29 +87,6 @@ def check(experiment: Experiment, registry: Registry, folder: Path) -> list[Prob
         elif isinstance(record, Loader) and record.paths:
             problems += check_paths(where, record, item, folder)
     return problems
-
-
-def _look_up(
-    where: str,
-    kind: str,
-    item: Ref,
-    registry: Registry,
-    records: dict[str, Component],
-    *,
-    inner: dict[str, Component],
-    hint: str = "",
-) -> Iterator[Problem]:
-    """Find the record of a component, and those of the components in its parameters."""
-    declaring: object = item.target
-    if isinstance(item.target, str):
-        try:
-            declaring = records[where] = registry.find(item.target, kind=kind)
-        except UnknownComponentError as error:
-            yield Problem(where, str(error), hint)
-            return
-    yield from check_nested(where, item.label, declaring, item.parameters)
-    for place, inner_kind, part in components(where, item.parameters, nested_kinds(declaring)):
-        yield from _look_up(place, inner_kind, part, registry, inner, inner=inner)
 
 
 def _unnamed(where: str, record: Loader, item: Ref) -> Problem:
@@ -227,13 +200,15 @@ def _parts(records: dict[str, Component]) -> Iterator[Problem]:
                 yield Problem(where, f"{record.name!r} is {_article(record.part)}, not {_article(part)}")
 
 
-def _facts(experiment: Experiment, records: dict[str, Component], nested: dict[str, Component]) -> Iterator[Problem]:
+def _facts(
+    experiment: Experiment, records: dict[str, Component], nested: dict[str, tuple[str, Component]]
+) -> Iterator[Problem]:
     """Records that contradict each other."""
     network = records.get("network")
     grid = next((w for w, r in records.items() if isinstance(r, Transform) and r.gives == "grid"), None)
-    for where, record in (records | nested).items():
+    networks = {"network": (experiment.network.label, network), **nested}
+    for where, (label, record) in networks.items():
         if isinstance(record, Network) and record.lattice in OWN_PIXELS and grid is not None:
-            label = experiment.network.label if where == "network" else repr(record.name)
             what = f"{label} wants {OWN_PIXELS[record.lattice]}, but {grid} maps them to a grid"
             yield Problem(where, what, f"remove {grid}")
     if isinstance(network, Network):

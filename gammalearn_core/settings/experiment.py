@@ -22,6 +22,7 @@ from gammalearn_core.settings import fields
 from gammalearn_core.settings.ref import On
 from gammalearn_core.settings.ref import Ref
 from gammalearn_core.settings.search import Space
+from gammalearn_core.settings.start import Start
 from gammalearn_core.settings.start import WeightsOf
 
 Component = Ref | Callable[..., object]
@@ -60,8 +61,11 @@ def _as_search(value: Mapping[str, Space]) -> dict[str, Space]:
     return dict(value)
 
 
-def _as_start(value: str | Path | WeightsOf | None) -> WeightsOf | None:
-    return value if value is None or isinstance(value, WeightsOf) else WeightsOf(value)
+def _as_start(value: str | Path | WeightsOf | Sequence[str | Path | WeightsOf] | None) -> Start | None:
+    if isinstance(value, (list, tuple)):
+        several = tuple(v if isinstance(v, WeightsOf) else WeightsOf(v) for v in value)
+        return several if len(several) > 1 else several[0]
+    return value if value is None or isinstance(value, WeightsOf) else WeightsOf(value)  # type: ignore[arg-type]
 
 
 def _as_optional_float(value: float | None) -> float | None:
@@ -143,8 +147,8 @@ class Experiment:
     """Decay of a moving average of the weights, with which validation, test and prediction are made."""
     compile: bool = field(default=False, metadata=_setting(fields.yes_or_no))
     """Whether torch compiles the network."""
-    start_from: WeightsOf | None = field(default=None, converter=_as_start, metadata=_setting(fields.start))
-    """The run that the network's first weights come from, or `weights_of` for some of them."""
+    start_from: Start | None = field(default=None, converter=_as_start, metadata=_setting(fields.start))
+    """The run that the network's first weights come from, or `weights_of` for some of them; or a list of these."""
     validation: float = field(default=0.2, converter=float, metadata=_setting(fields.fraction))
     """Share of the showers for validation."""
     test: float = field(default=0.2, converter=float, metadata=_setting(fields.fraction))

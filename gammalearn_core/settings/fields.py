@@ -175,9 +175,19 @@ def seconds(duration: str) -> int:
 
 
 def start(where: str, value: object) -> Iterator[Problem]:
-    """A run folder, or `weights_of` one."""
-    if not isinstance(value, (str, Path, WeightsOf)):
-        yield Problem(where, f"expected the path of a run folder, or weights_of(…), got {value!r}")
+    """A run folder, or `weights_of` one, or a list of these."""
+    if isinstance(value, (list, tuple)):
+        if not value:
+            yield Problem(where, "the list is empty", "leave start_from out to begin with random weights")
+        for number, item in enumerate(value):
+            check = _no_start if isinstance(item, (list, tuple)) else start
+            yield from check(f"{where}[{number}]", item)
+    elif not isinstance(value, (str, Path, WeightsOf)) or value == "":
+        yield from _no_start(where, value)
+
+
+def _no_start(where: str, value: object) -> Iterator[Problem]:
+    yield Problem(where, f"expected the path of a run folder, or weights_of(…), got {value!r}")
 
 
 def search(where: str, value: object) -> Iterator[Problem]:

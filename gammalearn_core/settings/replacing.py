@@ -24,9 +24,12 @@ class LeadsNowhereError(Exception):
 
 
 def put(value: object, keys: Sequence[str], new: object, *, ids: bool = False) -> object:
-    """A copy of ``value`` in which what the keys lead to is ``new``; with ``ids``, texts in it stand for components."""
+    """A copy of ``value`` in which what the keys lead to is ``new``.
+
+    Texts in it stand for components where there are some now, and with ``ids``.
+    """
     if not keys:
-        return _components(new) if ids or isinstance(value, (Ref, On)) else new
+        return _components(new) if ids or _holds_components(value) else new
     key, rest = keys[0], keys[1:]
     if isinstance(value, Ref):
         return _in_ref(value, key, rest, new)
@@ -39,8 +42,18 @@ def put(value: object, keys: Sequence[str], new: object, *, ids: bool = False) -
         number = _number(key, len(items))
         items[number] = put(items[number], rest, new, ids=ids)
         return type(value)(items) if type(value) in (list, tuple) else items
+    if callable(value):
+        name = getattr(value, "__qualname__", type(value).__name__)
+        return nowhere(f"{name} is given no {key!r}", f"write ref({name}) in its place, which can hold parameters")
     hint = "set it to something first" if value is None else ""
     return nowhere(f"{value!r} has no {key!r}", hint)
+
+
+def _holds_components(value: object) -> bool:
+    """Whether this is a component, or a dictionary or a list in which there are some."""
+    if isinstance(value, (Mapping, list, tuple)):
+        return any(map(_holds_components, value.values() if isinstance(value, Mapping) else value))
+    return isinstance(value, (Ref, On))
 
 
 def _components(value: object) -> object:

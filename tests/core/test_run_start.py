@@ -20,11 +20,13 @@ from gammalearn_core import SettingsError
 from gammalearn_core import weights_of
 from gammalearn_core.cli import main
 from gammalearn_core.engine import checkpoint
-from gammalearn_core.engine.fitting import load_into
+from gammalearn_core.engine.first_weights import FirstWeights
+from gammalearn_core.engine.first_weights import StartWeights
+from gammalearn_core.engine.first_weights import kept
+from gammalearn_core.engine.fitting import load_start
 from gammalearn_core.engine.folder import RunFolder
-from gammalearn_core.engine.start import StartWeights
 from gammalearn_core.engine.start import first_weights
-from gammalearn_core.engine.start import kept
+from gammalearn_core.engine.start import start_weights
 from gammalearn_core.settings.start import StartOf
 
 STOPPER = """
@@ -102,6 +104,10 @@ def state(seed: int, **params: bool | int) -> dict[str, Tensor]:
 def weights(state: dict[str, Tensor], *only: str) -> StartWeights:
     taken = {n: t for n, t in state.items() if not only or n.partition(".")[0] in only}
     return StartWeights(run_id="a", only=only, state=taken)
+
+
+def load_into(network: nn.Module, *parts: StartWeights) -> None:
+    load_start(network, FirstWeights(parts))
 
 
 def refusal(action: Callable[[], object], code: int = 2) -> str:
@@ -277,29 +283,29 @@ def test_many_names_are_counted() -> None:
 def test_weights_that_a_run_keeps_are_the_same_again(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     assert kept(folder) is None
-    taken = weights(state(1), "encoder", "head")
+    taken = FirstWeights([weights(state(1), "encoder", "head")])
     taken.keep(folder)
     again = kept(folder)
     assert again == taken
     assert again is not None
-    assert set(again.state) == set(taken.state)
+    assert set(again.parts[0].state) == set(taken.parts[0].state)
 
 
 def test_a_run_is_done_again_with_the_weights_that_it_keeps(tmp_path: Path) -> None:
-    taken = weights(state(1), "encoder")
+    taken = FirstWeights([weights(state(1), "encoder")])
     taken.keep(RunFolder(tmp_path))
-    assert first_weights(StartOf(tmp_path), Path()) == taken
+    assert start_weights(StartOf(tmp_path), Path()) == taken
     (tmp_path / "checkpoints" / "start.pt").write_bytes(b"damaged")
-    assert "start.pt cannot be read" in refusal(lambda: first_weights(StartOf(tmp_path), Path()), 4)
+    assert "start.pt cannot be read" in refusal(lambda: start_weights(StartOf(tmp_path), Path()), 4)
     (tmp_path / "checkpoints" / "start.pt").unlink()
-    assert "has no copy of the weights" in refusal(lambda: first_weights(StartOf(tmp_path), Path()))
+    assert "has no copy of the weights" in refusal(lambda: start_weights(StartOf(tmp_path), Path()))
 
 
 def test_weights_that_a_run_keeps_are_not_written_again(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    weights(state(1)).keep(folder)
-    weights(state(2)).keep(folder)
-    assert kept(folder) == weights(state(1))
+    FirstWeights([weights(state(1))]).keep(folder)
+    FirstWeights([weights(state(2))]).keep(folder)
+    assert kept(folder) == FirstWeights([weights(state(1))])
 
 
 def test_weights_of_a_run_that_was_deleted_are_those_that_a_later_run_has_kept(
@@ -309,7 +315,7 @@ def test_weights_of_a_run_that_was_deleted_are_those_that_a_later_run_has_kept(
     found = first_weights(weights_of(parent, only="head"), Path())
     for name, content in (("1", found), ("2", weights(state(2))), ("3", weights(state(3), "head"))):
         (tmp_path / "runs" / name).mkdir(parents=True)
-        content.keep(RunFolder(tmp_path / "runs" / name))
+        FirstWeights([content]).keep(RunFolder(tmp_path / "runs" / name))
     (tmp_path / "runs" / "2" / "checkpoints" / "start.pt").write_bytes(b"damaged")
     shutil.rmtree(parent)
     assert first_weights(weights_of(parent, only="head"), Path(), runs=tmp_path / "runs") == found
@@ -341,7 +347,7 @@ def test_a_forked_run_begins_with_the_weights_and_keeps_them(
     }
     for name in ("run.json", "experiment.json"):
         assert json.loads((folder / name).read_text())["start_from"] == before.describe()
-    assert kept(RunFolder(folder)) == before
+    assert kept(RunFolder(folder)) == FirstWeights([before])
     capsys.readouterr()
     assert run(settings, "--fork", str(parent)) == 0
     assert "has finished already" in capsys.readouterr().out

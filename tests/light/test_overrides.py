@@ -187,7 +187,7 @@ def test_a_source_of_several_is_named(experiment: Experiment) -> None:
             "did you mean 'EPOCH_COMPLETED' or 'GET_BATCH_COMPLETED' or 'COMPLETED'?",
         ),
         ("start_from.which=newest", "--set start_from.which: which must be 'best' or 'last', got 'newest'"),
-        ("start_from.part=x", "--set start_from.part: weights_of has no 'part' there are run, only, which"),
+        ("start_from.part=x", "--set start_from.part: weights_of has no 'part' there are run, only, which, into"),
         ("validation=0.9", "--set validation: together they leave no shower to train on: 0.9 + 0.2"),
         (
             "search={}",
