@@ -18,6 +18,11 @@ from torch import Generator
 from torch import Tensor
 
 from gammalearn_core.builtin.metrics.samples import SampleMetric
+from gammalearn_core.builtin.transforms.symmetries import Symmetry
+from gammalearn_core.builtin.transforms.symmetries import symmetries
+from gammalearn_core.builtin.transforms.turning import turn_columns
+from gammalearn_core.builtin.transforms.turning import turn_offsets
+from gammalearn_core.builtin.transforms.turning import unknown_columns
 from gammalearn_core.data.batch import Batch
 from gammalearn_core.data.batch import Images
 from gammalearn_core.data.codec import TargetCodec
@@ -88,7 +93,8 @@ class SampleLoss(Protocol):
     """What a loss gives: ``target(*, task, **params)``.
 
     It may have ``size`` (numbers that the network must give instead of the target's) and ``decode(prediction)`` (from
-    those to the target's), as quantile and likelihood losses need.
+    those to the target's), as quantile and likelihood losses need, and with them ``uncertainty(prediction)`` (the
+    standard deviations of the target's numbers, ``(n, k)``).
     """
 
     def __call__(self, prediction: Tensor, truth: Tensor) -> Tensor:
@@ -136,7 +142,12 @@ __all__ = [
     "RunningExperiment",
     "SampleLoss",
     "SampleMetric",
+    "Symmetry",
     "TargetCodec",
     "TaskSpec",
     "find_lattice",
+    "symmetries",
+    "turn_columns",
+    "turn_offsets",
+    "unknown_columns",
 ]

@@ -54,3 +54,15 @@ def gammalearn_transforms() -> Iterator[Transform]:
         target=f"{TRANSFORMS}.moments:Moments",
         summary="Measures size, centroid and axis of each image, for these networks",
     )
+    yield Transform(
+        name="drop_telescopes",
+        target=f"{TRANSFORMS}.drop_telescopes:DropTelescopes",
+        summary="Leaves out images of an event at random",
+        random=True,
+    )
+    yield Transform(
+        name="random_turn",
+        target=f"{TRANSFORMS}.random_turn:RandomTurn",
+        summary="Turns whole events about the pointing, by the symmetries of their cameras",
+        random=True,
+    )

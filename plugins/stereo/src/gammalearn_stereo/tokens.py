@@ -133,7 +133,7 @@ class Tokeniser(nn.Module):
         position = _joined([g.position.double() for _, g in groups], event.new_zeros(0, 3, dtype=torch.float64))
         pointing = _joined([g.pointing.double() for _, g in groups], position[:, :2])
         grouped = Groups.of(event, telescope, len(batch))
-        array = _array_pointing(batch, pointing, event)
+        array = array_pointing(batch, pointing, event)
         measured = {name: _joined([self._measured(name, g) for _, g in groups], position[:, 0]) for name in NAMES}
         order, frame = grouped.order, Frame.at(*array.unbind(dim=1))
         own, pointing, position = frame.take(grouped.event), pointing[order], position[order] / HUNDRED_METRES
@@ -167,7 +167,7 @@ class Tokeniser(nn.Module):
         return images.columns[PREFIX + name].double()
 
 
-def _array_pointing(batch: Batch, pointing: Tensor, event: Tensor) -> Tensor:
+def array_pointing(batch: Batch, pointing: Tensor, event: Tensor) -> Tensor:
     """Of each event, (n_events, 2), deg: as the events have it, or the mean of their telescopes'."""
     if "pointing_alt" in batch.events and "pointing_az" in batch.events:
         return torch.stack([batch.events[name].double() for name in ("pointing_alt", "pointing_az")], dim=1)
@@ -178,4 +178,4 @@ def _joined(parts: list[Tensor], none: Tensor) -> Tensor:
     return torch.cat(parts) if parts else none
 
 
-__all__ = ["HUNDRED_METRES", "Tokeniser", "Tokens", "turned", "turned_back"]
+__all__ = ["HUNDRED_METRES", "Tokeniser", "Tokens", "array_pointing", "turned", "turned_back"]
