@@ -43,6 +43,44 @@ class Group:
     rows: list[Row]
 
 
+@frozen
+class EstimateRow:
+    """A number with its interval, as it is shown."""
+
+    name: str
+    unit: str
+    value: str
+    interval: str
+    n: str
+    few: bool
+    definition: str
+
+
+def estimate_row(
+    name: str, *, value: object, low: object, high: object, n: object, unit: str = "", definition: str = ""
+) -> EstimateRow:
+    """A number with its interval.
+
+    Examples
+    --------
+    >>> row = estimate_row("auc", value=0.75, low=0.7, high=None, n=1200)
+    >>> row.value, row.interval, row.n, row.few
+    ('0.7500', '0.7000 to —', '1\u202f200', False)
+    """
+    numbers = [number(v) for v in (value, low, high, n)]
+    shown, interval, count = digits(numbers[0]), f"{digits(numbers[1])} to {digits(numbers[2])}", numbers[3]
+    known = not (math.isnan(numbers[1]) and math.isnan(numbers[2]))
+    return EstimateRow(
+        name=name,
+        unit={"m2": "m²"}.get(unit, unit),
+        value=shown,
+        interval=interval if known else "—",
+        n="—" if math.isnan(count) else whole(count),
+        few=count < FEW,
+        definition=definition,
+    )
+
+
 def measured_splits(results: Mapping[str, Any]) -> list[str]:
     """Splits that have numbers."""
     splits = results.get("splits") or {}
@@ -104,4 +142,15 @@ def whole(value: float) -> str:
     return f"{int(value):,}".replace(",", "\u202f")
 
 
-__all__ = ["SPLITS", "Cell", "Group", "Row", "digits", "measured_splits", "table", "whole"]
+__all__ = [
+    "SPLITS",
+    "Cell",
+    "EstimateRow",
+    "Group",
+    "Row",
+    "digits",
+    "estimate_row",
+    "measured_splits",
+    "table",
+    "whole",
+]

@@ -1,8 +1,11 @@
-"""The report of a run, made of a run folder that is written by hand."""
+"""The page of a run, made of a run folder that is written by hand."""
 
 from __future__ import annotations
 
+import base64
 import copy
+import hashlib
+import json
 import math
 import re
 import subprocess
@@ -10,18 +13,19 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import pytest
 
-from gammalearn_core.builtin.reports import drawing
-from gammalearn_core.builtin.reports.curves import Panels
-from gammalearn_core.builtin.reports.curves import panels
 from gammalearn_core.builtin.reports.html import HtmlReport
 from gammalearn_core.engine.folder import RunFolder
+from gammalearn_core.reporting.charts import Chart
 from gammalearn_core.reporting.quantities import Quantities
+from gammalearn_core.reporting.training import LearningCurves
+from gammalearn_core.reporting.training import learning_curves
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 SHA = "0123456789abcdef" * 4
@@ -169,6 +173,7 @@ class Page(HTMLParser):
         self.words: list[str] = []
         self.rows: list[list[str]] = []
         self.pre: list[str] = []
+        self.scripts: list[str] = []
         self.feed(html)
         self.close()
         assert self.open == []
@@ -191,7 +196,9 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" in self.open:
+        if {"style", "script"} & set(self.open):
+            if self.open[-1] == "script":
+                self.scripts.append(data)
             return
         self.words.append(data)
         if "pre" in self.open:
@@ -206,10 +213,23 @@ class Page(HTMLParser):
     def row(self, first: str) -> list[str]:
         return next([plain(cell) for cell in row] for row in self.rows if row and row[0].strip() == first)
 
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the scripts draw."""
+        found: dict[str, Any] = json.loads(self.scripts[0])
+        return found
 
-def panels_of(history: list[dict[str, Any]], best: int | None = 2) -> Panels:
+    def chart(self, id: str) -> dict[str, Any]:
+        return next(item for item in self.data["items"] if item["id"] == id)
+
+
+def curves_of(history: list[dict[str, Any]], best: int | None = 2) -> LearningCurves:
     samples = {name: split["samples"] for name, split in RUN["splits"].items()}
-    return panels(history, Quantities(EXPERIMENT, DEFINITIONS), best=best, samples=samples)
+    return learning_curves(history, Quantities(EXPERIMENT, DEFINITIONS), best=best, samples=samples)
+
+
+def curve(history: list[dict[str, Any]], id: str, best: int | None = 2) -> Chart:
+    return next(c for c in curves_of(history, best).charts if c.id == id)
 
 
 def svg_texts(svg: str) -> list[str]:
@@ -219,7 +239,7 @@ def svg_texts(svg: str) -> list[str]:
 def test_the_page_is_well_formed_and_has_every_section(make: Make) -> None:
     page = Page(write(make()))
     titles = [a["id"] for tag, a in page.tags if tag == "section"]
-    assert titles == ["curves", "numbers", "data", "settings", "provenance", "further"]
+    assert titles == ["numbers", "events", "curves", "data", "settings", "provenance", "further"]
     assert page.text.startswith("demo · 20260102T030405Z-01234567 demo run 20260102T030405Z-01234567")
 
 
@@ -227,21 +247,56 @@ def test_the_page_asks_for_nothing_outside_itself(make: Make) -> None:
     html = write(make())
     page = Page(html)
     tags = {tag for tag, _ in page.tags}
-    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "base"}
-    targets = [a[n] or "" for _, a in page.tags for n in ("src", "href", "xlink:href", "data") if n in a]
+    assert not tags & {"link", "img", "iframe", "object", "embed", "base", "form"}
+    targets = [a[n] or "" for _, a in page.tags for n in ("src", "href", "xlink:href", "data", "action") if n in a]
     assert all(target.startswith("#") for target in targets)
-    assert set(re.findall(r"url\((.)", html)) <= {"#"}
-    assert "@import" not in html
-    assert "://" not in html
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert style is not None
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+    assert "://" not in re.sub(r"<script>.*?</script>", "", html, flags=re.DOTALL)
+
+
+def test_only_the_scripts_of_the_page_may_run_and_none_may_ask_for_anything(make: Make) -> None:
+    page = Page(write(make()))
+    policy = next(a["content"] or "" for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    rules = {rule.split()[0]: rule.split()[1:] for rule in policy.split("; ")}
+    hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in page.scripts[1:]]
+    assert len(hashes) == 6
+    assert rules["default-src"] == ["'none'"]
+    assert rules["script-src"] == [f"'sha256-{h}'" for h in hashes]
+    assert set(rules) == {"default-src", "script-src", "style-src", "base-uri", "form-action"}
+    assert not [name for _, a in page.tags for name in a if name.startswith("on")]
+
+
+def test_scripts_of_others_are_those_that_were_published() -> None:
+    vendored = resources.files("gammalearn_core.reporting") / "vendored"
+    told = dict(re.findall(r"\| `([\w.]+\.js)` \|.*`([0-9a-f]{64})`", vendored.joinpath("README.md").read_text()))
+    assert (
+        set(told) == {p.name for p in vendored.iterdir() if p.name.endswith(".js")} == {"d3.min.js", "plot.umd.min.js"}
+    )
+    for name, sha256 in told.items():
+        assert hashlib.sha256(vendored.joinpath(name).read_bytes()).hexdigest() == sha256
+    assert all(
+        "permission notice appear in all copies" in vendored.joinpath(f"LICENSE-{n}").read_text()
+        for n in ("d3", "plot")
+    )
 
 
 def test_every_id_of_the_page_is_its_own_and_every_reference_has_one(make: Make) -> None:
-    html = write(make())
-    ids = [a["id"] for _, a in Page(html).tags if "id" in a]
+    page = Page(write(make()))
+    ids = [a["id"] for _, a in page.tags if "id" in a]
     assert len(ids) == len(set(ids))
-    referred = re.findall(r"url\(#([^)]*)\)", html) + re.findall(r'href="#([^"]*)"', html)
+    referred = [(a["href"] or "")[1:] for _, a in page.tags if "href" in a]
     assert referred
     assert set(referred) <= set(ids)
+
+
+def test_every_figure_has_its_data_and_all_data_a_figure(make: Make) -> None:
+    page = Page(write(make()))
+    numbers = [int(a["data-item"] or "") for tag, a in page.tags if tag == "figure"]
+    assert sorted(numbers) == list(range(len(page.data["items"])))
+    assert [item["id"] for item in page.data["items"]][:2] == ["loss", "learning_rate"]
 
 
 def test_the_files_that_it_names_are_those_that_it_wrote(make: Make) -> None:
@@ -329,23 +384,21 @@ def test_fewer_than_ten_samples_are_warned_of(make: Make, n: float, warned: bool
     assert ("n = 9 &lt; 10" in html) == warned
 
 
-def test_values_that_could_not_be_measured_are_gaps_and_not_zero() -> None:
+def test_values_that_could_not_be_measured_are_gaps_and_not_zero(make: Make) -> None:
     history = [line(1), line(2, **{"particle/auc": None}), line(3)]
-    panel = next(p for p in panels_of(history).all if p.file == "particle_auc")
-    first, gap, last = panel.curves[0].values
+    first, gap, last = curve(history, "particle_auc").series[0].y
     assert math.isnan(gap)
     assert min(first, last) > 0.75
+    shown = Page(write(make(history=history))).chart("particle_auc")["series"][0]["y"]
+    assert [v is None for v in shown] == [False, True, False]
 
 
-def test_a_gap_breaks_the_line_in_the_figure() -> None:
-    whole, broken = (
-        drawing.draw(next(p for p in panels_of(history).all if p.file == "particle_auc"))
-        for history in (
-            [line(e) for e in range(1, 6)],
-            [line(e, **({"particle/auc": None} if e == 3 else {})) for e in range(1, 6)],
-        )
-    )
-    assert [_moves(svg) for svg in (whole, broken)] == [1, 2]
+def test_a_gap_breaks_the_line_in_the_figure(make: Make) -> None:
+    broken = [line(e, **({"particle/auc": None} if e == 3 else {})) for e in range(1, 6)]
+    folder = make(history=broken)
+    write(folder)
+    assert _moves((folder.figures / "particle_auc.svg").read_text(encoding="utf-8")) == 2
+    assert _moves((folder.figures / "energy_bias.svg").read_text(encoding="utf-8")) == 1
 
 
 def _moves(svg: str) -> int:
@@ -355,9 +408,9 @@ def _moves(svg: str) -> int:
 
 
 def test_an_epoch_whose_line_is_lost_is_a_gap() -> None:
-    panel = panels_of([line(1), line(3)]).all[0]
-    assert panel.epochs == (1, 2, 3)
-    assert [math.isnan(v) for v in panel.curves[0].values] == [False, True, False]
+    chart = curves_of([line(1), line(3)]).charts[0]
+    assert chart.series[0].x == (1, 2, 3)
+    assert [math.isnan(v) for v in chart.series[0].y] == [False, True, False]
 
 
 def test_a_quantity_that_was_never_measured_is_named_and_not_drawn(make: Make) -> None:
@@ -367,9 +420,9 @@ def test_a_quantity_that_was_never_measured_is_named_and_not_drawn(make: Make) -
     assert not (folder.figures / "particle_auc.svg").exists()
 
 
-def test_points_of_few_samples_are_hollow() -> None:
-    panel = next(p for p in panels_of([line(1, **{"energy/n": 9.0}), line(2)]).all if p.file == "energy_bias")
-    assert panel.curves[0].few == (True, False)
+def test_points_of_few_samples_are_known() -> None:
+    chart = curve([line(1, **{"energy/n": 9.0}), line(2)], "energy_bias")
+    assert chart.series[0].n == (9, 4000)
 
 
 def test_axes_are_labelled_with_units_and_the_best_epoch_is_marked(make: Make) -> None:
@@ -381,9 +434,9 @@ def test_axes_are_labelled_with_units_and_the_best_epoch_is_marked(make: Make) -
 
 def test_learning_rates_of_several_groups_are_several_curves() -> None:
     history = [line(e) | {"learning_rate": [0.1 / e, 1e-4 / e]} for e in (1, 2, 3)]
-    panel = next(p for p in panels_of(history).all if p.file == "learning_rate")
-    assert [c.label for c in panel.curves] == ["group 0", "group 1"]
-    assert panel.log
+    chart = curve(history, "learning_rate")
+    assert [s.label for s in chart.series] == ["group 0", "group 1"]
+    assert chart.y_log
 
 
 def test_without_any_epoch_the_page_is_written(make: Make) -> None:
@@ -398,8 +451,7 @@ def test_without_any_epoch_the_page_is_written(make: Make) -> None:
 def test_one_epoch_is_drawn_as_a_point(make: Make) -> None:
     page = Page(write(make(history=[line(1)], results=RESULTS | {"epoch": 1})))
     assert "Training took 1 of at most 5 epochs" in page.text
-    panel = panels_of([line(1)], best=1).all[0]
-    assert "<use " in drawing.draw(panel)
+    assert page.chart("loss")["series"][0]["y"] == [line(1)["train"]["loss"]]
 
 
 def test_without_a_validation_split_the_training_is_shown(make: Make) -> None:
@@ -485,7 +537,9 @@ def test_names_cannot_break_the_page(make: Make) -> None:
     written = HtmlReport(folder)(told)
     page = Page(written[0].read_text(encoding="utf-8"))
     assert page.text.startswith(f"{evil} · 2026")
-    assert not {tag for tag, _ in page.tags} & {"b", "i", "u", "s", "script"}
+    assert not {tag for tag, _ in page.tags} & {"b", "i", "u", "s"}
+    assert [item["title"] for item in page.data["items"]].count(f"{evil}: <i> [<s>]") == 1
+    assert "<" not in page.scripts[0]
     assert all(path.resolve().is_relative_to(folder.path.resolve()) for path in written)
     texts = [text for path in written[1:] for text in svg_texts(path.read_text(encoding="utf-8"))]
     assert f"{evil}: <i> [<s>]" in texts
@@ -496,6 +550,7 @@ def test_names_that_would_be_the_same_file_have_each_their_own(make: Make) -> No
     folder = make(history=[{"epoch": 1, "learning_rate": [], "train": {}, "validation": one}])
     write(folder)
     assert sorted(p.name for p in folder.figures.iterdir()) == ["energy_A_B-2.svg", "energy_a_b.svg", "loss.svg"]
+    assert len(Page((folder.path / "report.html").read_text(encoding="utf-8")).data["items"]) == 3
 
 
 def test_tensorboard_is_started_by_a_relative_path(make: Make) -> None:
