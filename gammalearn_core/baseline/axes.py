@@ -3,7 +3,8 @@
 As ctapipe's ``HillasReconstructor``: each axis spans a plane with the telescope; the direction is the mean of the lines
 in which two planes cut each other, weighted by the product of the weights of both images, so that cuts at a small angle
 weigh little. The impact point is the point nearest to the axes in the plane across the pointing, carried to the ground
-along the pointing.
+along the pointing. The maximum of the shower is the point nearest to the lines from the telescopes to the centres of
+gravity of their images.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from gammalearn_core.data.sky import to_offset
 Floats = NDArray[np.float64]
 _STEP = 0.1
 """Second point of an axis, deg from the centre of gravity."""
+_PARALLEL = 1e12
+"""Condition of the equations from which on lines are parallel."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -60,12 +63,16 @@ class Axes:
 
 @frozen(kw_only=True, eq=False)
 class Geometry:
-    """What axes tell of events, NaN where fewer than two images have one: deg and m, (n_events,)."""
+    """What axes tell of events, NaN where fewer than two images have one: deg and m, (n_events,).
+
+    ``height`` is that of the shower's maximum, above the origin of the ground frame.
+    """
 
     alt: Floats
     az: Floats
     core_x: Floats
     core_y: Floats
+    height: Floats
 
     def distances(self, axes: Axes) -> Floats:
         """Of each image's telescope from its event's shower axis, m."""
@@ -78,17 +85,20 @@ def intersect(axes: Axes, pointing_alt: ArrayLike, pointing_az: ArrayLike) -> Ge
     """Direction and impact point of each event; the pointing of the array, deg, is one of each event."""
     alt0, az0 = (np.asarray(a, dtype=np.float64) for a in (pointing_alt, pointing_az))
     n = len(alt0)
-    direction, core = np.full((n, 3), np.nan), np.full((n, 2), np.nan)
+    direction, core, height = np.full((n, 3), np.nan), np.full((n, 2), np.nan), np.full(n, np.nan)
     normals, slopes, tilted = _planes(axes), _slopes(axes, alt0, az0), _tilted(axes, alt0, az0)
+    centres = unit_vectors(*_ends(axes)[0])
     for events, images in _by_multiplicity(axes, n):
         direction[events] = _direction(normals[images], axes.weight[images])
         core[events] = _nearest(slopes[images], tilted[images], axes.weight[images])
+        height[events] = _height(centres[images], axes.position[images], axes.weight[images])
     x, y = _on_ground(core, alt0, az0)
     return Geometry(
         alt=np.degrees(np.arcsin(np.clip(direction[:, 2], -1, 1))),
         az=np.degrees(-np.arctan2(direction[:, 1], direction[:, 0])) % 360,
         core_x=x,
         core_y=y,
+        height=height,
     )
 
 
@@ -166,6 +176,17 @@ def _nearest(slopes: Floats, places: Floats, weight: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         found = np.column_stack([x, y]) / determinant[:, None]
     return np.where(np.isfinite(found), found, np.nan)
+
+
+def _height(ways: Floats, places: Floats, weight: Floats) -> Floats:
+    """Height of the point with the least weighted squares of distances from lines in space, (k,); NaN of parallels."""
+    across = np.eye(3) - ways[..., :, None] * ways[..., None, :]
+    matrix = np.einsum("km,kmij->kij", weight, across)
+    wanted = np.einsum("km,kmij,kmj->ki", weight, across, places)
+    solvable = np.linalg.cond(matrix) < _PARALLEL
+    height = np.full(len(ways), np.nan)
+    height[solvable] = np.linalg.solve(matrix[solvable], wanted[solvable][..., None])[:, 2, 0]
+    return height
 
 
 def _on_ground(core: Floats, alt0: Floats, az0: Floats) -> tuple[Floats, Floats]:

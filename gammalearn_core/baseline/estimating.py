@@ -58,23 +58,45 @@ def estimate(opened: OpenedRun, images: ImageTable, growth: Growth) -> Estimates
     given = features(images, _of_event(images, geometry, len(opened.events)))
     lessons = _lessons(opened, images)
     training = np.isin(images.event, opened.splits["train"])
+    forests = [Forests(growth, camera) for camera in images.cameras]
     made: dict[str, Floats] = {}
-    importances, counts = {}, {}
+    counts: dict[str, int] = {}
     for number, camera in enumerate(images.cameras):
-        here = images.camera == number
-        learn, ask = here & training, here & ~training
+        learn, ask = ((images.camera == number) & of for of in (training, ~training))
         counts[camera] = int(np.count_nonzero(learn))
         _log.info("%s: %d images to learn from, %d to predict", camera, counts[camera], np.count_nonzero(ask))
-        forests = Forests(growth, camera).fit(_taken(given, learn), lessons.take(learn))
-        for name, values in forests.predict(_taken(given, ask)).items():
-            made.setdefault(name, np.full(len(images), np.nan))[ask] = values
-        importances[camera] = forests.importances
+        _put(made, learn, forests[number].fit_regressions(_taken(given, learn), lessons.take(learn)))
+        _put(made, ask, forests[number].regressions(_taken(given, ask)))
+    second = {**given, **made, **(_energy_of_event(images, made, len(opened.events)) if subarray else {})}
+    for number in range(len(images.cameras)):
+        learn, ask = ((images.camera == number) & of for of in (training, ~training))
+        forests[number].fit_particle(_taken(second, learn), lessons.take(learn))
+        _put(made, ask, forests[number].gammaness(_taken(second, ask)))
     quantities = _joined(images, made, len(opened.events))
-    asked = ~np.isin(np.arange(len(opened.events)), opened.splits["train"])
     if geometry is not None:
         quantities = _with_axes(quantities, geometry, counts=_axes_of_events(images, len(opened.events)))
-        quantities |= {name: np.where(asked, quantities[name], np.nan) for name in ("alt", "az", "core_x", "core_y")}
-    return Estimates(quantities=quantities, importances=importances, training=counts)
+    asked = ~np.isin(np.arange(len(opened.events)), opened.splits["train"])
+    return Estimates(
+        quantities={name: np.where(asked, values, np.nan) for name, values in quantities.items()},
+        importances={camera: of.importances for camera, of in zip(images.cameras, forests, strict=True)},
+        training=counts,
+    )
+
+
+def _put(made: dict[str, Floats], rows: NDArray[np.bool_], values: Mapping[str, Floats]) -> None:
+    for name, column in values.items():
+        made.setdefault(name, np.full(len(rows), np.nan))[rows] = column
+
+
+def _energy_of_event(images: ImageTable, made: Mapping[str, Floats], n_events: int) -> dict[str, Floats]:
+    """The mean that telescopes agree on: an image that says something else is one of a hadron rather."""
+    if "log_energy" not in made:
+        return {}
+    return {"log_energy_of_event": _mean(images, made["log_energy"], _weight(images), n_events)[images.event]}
+
+
+def _weight(images: ImageTable) -> Floats:
+    return images.values["hillas_intensity"]
 
 
 def _taken(given: Mapping[str, Floats], rows: NDArray[np.bool_]) -> dict[str, Floats]:
@@ -97,7 +119,14 @@ def _of_event(images: ImageTable, geometry: Geometry | None, n_events: int) -> d
     if geometry is None:
         return {}
     counts = _axes_of_events(images, n_events)
-    return {"impact_distance": geometry.distances(images.axes()), "n_images": counts[images.event].astype(np.float64)}
+    with np.errstate(divide="ignore"):
+        mean = np.log10(_mean(images, _weight(images), np.ones(len(images)), n_events))
+    return {
+        "impact_distance": geometry.distances(images.axes()),
+        "height": geometry.height[images.event],
+        "log_mean_intensity": mean[images.event],
+        "n_images": counts[images.event].astype(np.float64),
+    }
 
 
 def _lessons(opened: OpenedRun, images: ImageTable) -> Lessons:
@@ -126,7 +155,7 @@ def _lessons(opened: OpenedRun, images: ImageTable) -> Lessons:
 
 def _joined(images: ImageTable, made: Mapping[str, Floats], n_events: int) -> dict[str, Any]:
     """Means over the images of each event, weighted by intensity; of directions as unit vectors."""
-    weight = images.values["hillas_intensity"]
+    weight = _weight(images)
     found: dict[str, Any] = {}
     if "log_energy" in made:
         found["energy"] = 10 ** _mean(images, made["log_energy"], weight, n_events)
@@ -158,7 +187,7 @@ def _mean_direction(
 
 def _with_axes(quantities: Mapping[str, Floats], geometry: Geometry, *, counts: NDArray[np.int64]) -> dict[str, Floats]:
     """Directions and impact points of axes; of fewer than three axes the direction is that of disp, if it is known."""
-    found = {**quantities, **attrs.asdict(geometry)}
+    found = {**quantities, **attrs.asdict(geometry, filter=attrs.filters.exclude("height"))}
     for name in ("alt", "az"):
         if name in quantities:
             trusted = (counts >= _AXES) & np.isfinite(geometry.alt)

@@ -135,20 +135,26 @@ class Forests:
         self._growth, self._name = growth, name
         self._made: dict[str, _Forest] = {}
 
-    def fit(self, features: Features, lessons: Lessons) -> Forests:
-        """Learn from training images."""
-        self._fit_regressions(features, lessons)
-        if lessons.gamma is not None:
-            second = {**features, **self._of_others(features, lessons)}
-            self._fit("particle", second, lessons.has_particle, lessons.gamma, lessons.weight)
-        return self
+    def fit_regressions(self, features: Features, lessons: Lessons) -> dict[str, Floats]:
+        """Learn energy and disp from training images, and give those of these images that `fit_particle` takes.
 
-    def predict(self, features: Features) -> dict[str, Floats]:
-        """``log_energy``, signed ``disp`` and ``gammaness`` of images, of what was learned."""
-        found = self._regressions(features)
-        if "particle" in self._made:
-            found["gammaness"] = self._made["particle"].predict({**features, **found})
-        return found
+        They are of forests that were grown without the images' showers; none are given if no particle is learned.
+        """
+        self._fit_regressions(features, lessons)
+        return {} if lessons.gamma is None else self._of_others(features, lessons)
+
+    def regressions(self, features: Features) -> dict[str, Floats]:
+        """``log_energy`` and signed ``disp`` of images, of what was learned."""
+        return self._regressions(features)
+
+    def fit_particle(self, features: Features, lessons: Lessons) -> None:
+        """Learn which images are of gammas; ``features`` also have what `fit_regressions` gave."""
+        if lessons.gamma is not None:
+            self._fit("particle", features, lessons.has_particle, lessons.gamma, lessons.weight)
+
+    def gammaness(self, features: Features) -> dict[str, Floats]:
+        """``gammaness`` of images if it was learned; ``features`` also have what `regressions` gave."""
+        return {"gammaness": self._made["particle"].predict(features)} if "particle" in self._made else {}
 
     @property
     def importances(self) -> dict[str, dict[str, float]]:

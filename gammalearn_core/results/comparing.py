@@ -134,7 +134,9 @@ def paired_bootstrap(
 def paired_bootstrap_by_telescopes(
     one: EventResults, other: EventResults, *, draws: int = DRAWS, seed: int = 1, confidence: float = CONFIDENCE
 ) -> dict[str, list[Comparison]]:
-    """The same by the number of telescopes with images: ``2``, ``3``, ...; empty where samples are images.
+    """The same by the number of telescopes with images, ``2``, ``3``, …, of which both have predicted some.
+
+    Empty where samples are images.
 
     Raises
     ------
@@ -149,7 +151,7 @@ def paired_bootstrap_by_telescopes(
     for count in np.unique(one.telescopes):
         here = one.telescopes == count
         found[f"{count:.0f}"] = _compared(one.take(here), other.take(here), draws, seed, confidence)
-    return found
+    return {name: compared for name, compared in found.items() if compared}
 
 
 def _same(one: EventResults, other: EventResults) -> bool:

@@ -195,7 +195,7 @@ def test_of_the_subarray_axes_cut_each_other(tmp_path: Path, capsys: pytest.Capt
     record, metrics = (read(folder / "baseline" / f"{name}.json") for name in ("baseline", "metrics"))
     assert record["parameters"] == "the images, with their masks"
     (importances,) = record["importances"].values()
-    assert {"impact_distance", "n_images"} <= set(importances["energy"])
+    assert {"impact_distance", "n_images", "height", "log_mean_intensity"} <= set(importances["energy"])
     numbers = metrics["performance"]["numbers"]
     assert numbers["impact_resolution_68"]["value"] < 300
     assert metrics["splits"]["test"]["impact/resolution"] == pytest.approx(
@@ -249,9 +249,9 @@ def test_the_particle_s_forest_sees_no_energy_of_its_own_shower() -> None:
     energy = rng.normal(size=n)
     features = {"log_intensity": rng.normal(size=n), "length": rng.normal(size=n)}  # which know nothing of the energy
     shower = rng.integers(2**60, size=n)
-    forests = Forests(Growth(trees=20, leaf=1), "camera").fit(features, lessons(n, energy, shower))
-    seen = forests.predict(features)["log_energy"]
-    unseen = forests._of_others(features, lessons(n, energy, shower))["log_energy"]
+    forests = Forests(Growth(trees=20, leaf=1), "camera")
+    unseen = forests.fit_regressions(features, lessons(n, energy, shower))["log_energy"]
+    seen = forests.regressions(features)["log_energy"]
     assert np.corrcoef(seen, energy)[0, 1] > 0.8
     assert abs(np.corrcoef(unseen, energy)[0, 1]) < 0.2
 
@@ -259,6 +259,8 @@ def test_the_particle_s_forest_sees_no_energy_of_its_own_shower() -> None:
 def test_images_without_parameters_have_no_prediction() -> None:
     rng = np.random.default_rng(1)
     features = {"log_intensity": np.where(np.arange(40) < 5, np.nan, 1.0), "length": rng.normal(size=40)}
-    forests = Forests(Growth(trees=3), "camera").fit(features, lessons(40, rng.normal(size=40), np.arange(40)))
-    for values in forests.predict(features).values():
+    forests, learned = Forests(Growth(trees=3), "camera"), lessons(40, rng.normal(size=40), np.arange(40))
+    forests.fit_particle(features | forests.fit_regressions(features, learned), learned)
+    predicted = forests.regressions(features)
+    for values in (predicted["log_energy"], forests.gammaness(features | predicted)["gammaness"]):
         assert np.isnan(values).tolist() == [True] * 5 + [False] * 35

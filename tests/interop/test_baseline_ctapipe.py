@@ -1,4 +1,4 @@
-"""Direction and impact point of axes, as ctapipe's ``HillasReconstructor`` finds them."""
+"""Direction, impact point and height of axes, as ctapipe's ``HillasReconstructor`` finds them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def reconstructed(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # t
             array = event.monitoring.pointing
             pointings.append([array.array_altitude.to_value("deg"), array.array_azimuth.to_value("deg")])
             results.append([found.alt.to_value("deg"), found.az.to_value("deg")])
-            results[-1] += [found.core_x.to_value("m"), found.core_y.to_value("m")]
+            above = found.h_max - source.subarray.reference_location.geodetic.height
+            results[-1] += [found.core_x.to_value("m"), found.core_y.to_value("m"), above.to_value("m")]
     return np.array(images), np.array(pointings), np.array(results)
 
 
@@ -75,7 +76,8 @@ def test_axes_cut_each_other_where_ctapipe_says(path: Path, monkeypatch: pytest.
     found = intersect(axes(images[:, 9]), *pointings.T)
     np.testing.assert_allclose(np.column_stack([found.alt, found.az]), results[:, :2], atol=1e-5)
     alike = intersect(axes(np.ones(len(images))), *pointings.T)  # ctapipe weights directions, but not impact points
-    np.testing.assert_allclose(np.column_stack([alike.core_x, alike.core_y]), results[:, 2:], atol=1e-3)
+    np.testing.assert_allclose(np.column_stack([alike.core_x, alike.core_y]), results[:, 2:4], atol=1e-3)
+    np.testing.assert_allclose(alike.height, results[:, 4], rtol=1e-6)
     monkeypatch.undo()
     ours = intersect(axes(images[:, 9]), *pointings.T)
     np.testing.assert_allclose(np.column_stack([ours.alt, ours.az]), results[:, :2], atol=1e-3)
