@@ -129,7 +129,9 @@ class EventTable:
         image_rows, offsets = self.image_rows(numbers)
         return EventTable(columns, len(numbers), offsets=offsets, images=self._images.take(image_rows))
 
-    def with_columns(self, columns: Mapping[str, Column], *, images: EventTable | None = None) -> EventTable:
+    def with_columns(
+        self, columns: Mapping[str, Column | Callable[[], Column]], *, images: EventTable | None = None
+    ) -> EventTable:
         """The table with columns added or replaced, and with another table of the same images if one is given."""
         images = self._images if images is None else images
         return EventTable({**self._columns, **columns}, self._length, offsets=self._offsets, images=images)

@@ -17,8 +17,8 @@ def missing_columns(part: Part, function: object, events: EventTable) -> Iterato
     ----------
     part : Part
     function : object
-        What the part gives. Its attribute ``columns``, if there is one, says what it reads; its attribute ``advice``
-        what to do if that is missing.
+        What the part gives. Its attribute ``columns``, if there is one, says what it reads; ``image_columns`` what it
+        reads of the images of events; ``advice`` what to do if that is missing.
     events : EventTable
         All events.
     """
@@ -29,11 +29,15 @@ def missing_columns(part: Part, function: object, events: EventTable) -> Iterato
         what = f"reads the column {name!r}, which the data do not have"
         hint = _elsewhere(name, events, of_images=of_images) or suggest(name, table.names)
         yield Problem(f"{part.where} {part.ref.label}", what, hint or getattr(function, "advice", ""))
+    missing = [names[0] for names in _columns(function, "image_columns") if not any(n in events.images for n in names)]
+    if missing:
+        what = f"reads the column {missing[0]!r} of images, which the data do not have"
+        yield Problem(f"{part.where} {part.ref.label}", what, getattr(function, "advice", ""))
 
 
-def _columns(function: object) -> list[tuple[str, ...]]:
+def _columns(function: object, attribute: str = "columns") -> list[tuple[str, ...]]:
     """Columns that are read; of several names that stand together, one is enough."""
-    said = getattr(function, "columns", ())
+    said = getattr(function, attribute, ())
     return [(c,) if isinstance(c, str) else tuple(c) for c in said] if isinstance(said, (list, tuple)) else []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from collections.abc import Sequence
 
@@ -16,6 +17,8 @@ from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.plugin.names import suggest
+
+_log = logging.getLogger(__name__)
 
 
 @frozen(kw_only=True)
@@ -90,9 +93,12 @@ def choose(
     *,
     names: Iterable[str | CameraGeometry] | None,
     telescopes: Iterable[int] | None,
+    files: Sequence[DL1File],
     mono: bool,
 ) -> list[Camera]:
     """Cameras that are wanted: by name, as the settings have it, or those with some geometries.
+
+    A telescope that is wanted and has no images is in no event, if the files describe it with one of these cameras.
 
     Raises
     ------
@@ -112,8 +118,10 @@ def choose(
     if telescopes is not None:
         wanted = set(telescopes)
         missing = wanted - {tel for c in chosen for _, tel in c.telescopes}
-        if missing:
-            raise _choice_error("telescopes", f"telescope {min(missing)} has no images in the chosen cameras", cameras)
+        for tel_id in sorted(missing):
+            if not _described(tel_id, chosen, files):
+                raise _choice_error("telescopes", f"telescope {tel_id} has no images in the chosen cameras", cameras)
+            _log.warning("telescope %d has no images in %s", tel_id, _told(files))
         chosen = [evolve(c, telescopes=tuple(t for t in c.telescopes if t[1] in wanted)) for c in chosen]
         chosen = [c for c in chosen if c.telescopes]
     if not chosen:
@@ -122,6 +130,16 @@ def choose(
         what = f"a mono network takes one geometry; choose one, such as cameras={chosen[0].key!r}"
         raise _choice_error("cameras", what, chosen)
     return chosen
+
+
+def _described(tel_id: int, cameras: list[Camera], files: Sequence[DL1File]) -> bool:
+    """Whether a file has the telescope, with one of these cameras."""
+    found = (f.telescopes[tel_id].geometry for f in files if tel_id in f.telescopes)
+    return any(c.geometry.same_as(geometry) for geometry in found for c in cameras)
+
+
+def _told(files: Sequence[DL1File]) -> str:
+    return str(files[0].path) if len(files) == 1 else f"any of {len(files)} files"
 
 
 def _named(cameras: list[Camera], names: list[str]) -> list[Camera]:

@@ -34,6 +34,7 @@ from gammalearn_core.builtin.loaders.dl1.ids import multiplicity
 from gammalearn_core.builtin.loaders.dl1.ids import rows_of
 from gammalearn_core.builtin.loaders.dl1.ids import taken
 from gammalearn_core.builtin.loaders.dl1.ids import whole_numbers
+from gammalearn_core.builtin.loaders.dl1.instrument import array_name
 from gammalearn_core.builtin.loaders.dl1.instrument import read_telescopes
 from gammalearn_core.builtin.loaders.dl1.nodes import find
 from gammalearn_core.builtin.loaders.dl1.nodes import find_table
@@ -90,6 +91,7 @@ class CtapipeFile(DL1File):
             self._major = int(found[1])
             self.equivalent_focal = self._major in (2, 3)
             self.telescopes = read_telescopes(h5, files.cameras)
+            self.array = array_name(h5)
             self.simulated = self.row_type_at(SHOWER) is not None
             self.images = tuple(self._image_tables(h5))
             self._check_complete(h5)

@@ -104,6 +104,8 @@ class DL1File(ABC):
         Version of its data model.
     telescopes : dict of int to Telescope
         The subarray, by ``tel_id``.
+    array : str
+        What the subarray is called.
     images : tuple of ImageTable
         Tables that have rows.
     simulated : bool
@@ -118,6 +120,7 @@ class DL1File(ABC):
         self.path = path
         self._files = files
         self.telescopes: dict[int, Telescope] = {}
+        self.array = ""
         self.images: tuple[ImageTable, ...] = ()
         self.model = ""
         self.simulated = False

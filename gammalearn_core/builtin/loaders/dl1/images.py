@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from functools import lru_cache
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -14,17 +15,24 @@ from attrs import evolve
 from attrs import frozen
 from numpy.typing import NDArray
 
+from gammalearn_core.builtin.loaders.dl1.array import array_pointing
 from gammalearn_core.builtin.loaders.dl1.formats import Column
 from gammalearn_core.builtin.loaders.dl1.formats import DL1File
 from gammalearn_core.builtin.loaders.dl1.formats import Piece
 from gammalearn_core.builtin.loaders.dl1.hdf5 import blamed
+from gammalearn_core.data.order import LANES
 from gammalearn_core.data.table import EventTable
 from gammalearn_core.errors import DataError
 
 OF_EVENT = ("file", "obs_id", "event_id", "event_type", "multiplicity", "time", "simulated_spectral_index")
 """Columns that all images of an event share, beside truth and pointing."""
+_POINTING = ("pointing_alt", "pointing_az")
 _BLOCK = 64
-"""Images of a block of samples, about."""
+"""Images of a block of samples, about; of events, those of each telescope at least."""
+_CHUNKS = 8
+"""Chunks of each telescope's table in a block of events."""
+_BLOCKS_IN_MEMORY = 4 * LANES
+"""For two kinds of particles, a window of each lane is a block at least."""
 
 
 class ImageIndex:
@@ -103,7 +111,8 @@ class ImageIndex:
 def by_event(images: EventTable) -> tuple[EventTable, NDArray[np.int64]]:
     """One row an event of the subarray with its images, and the number of each image before they were sorted.
 
-    Columns of an event are those of its first image.
+    Events of two files stay two, whatever their numbers. Columns of an event are those of its first image, but for
+    the pointing, which is that of the array.
     """
     order = np.lexsort((images["tel_id"], images["event_id"], images["obs_id"], images["file"]))
     images = images.take(order)
@@ -112,6 +121,10 @@ def by_event(images: EventTable) -> tuple[EventTable, NDArray[np.int64]]:
     of_event = [n for n in images.names if _of_event(n)]
     columns = {n: (lambda n=n: images[n][starts]) for n in of_event}
     offsets = np.concatenate([starts, [len(images)]]).astype(np.int64)
+    pointing = lru_cache(1)(lambda: array_pointing(images, offsets))
+    for number, name in enumerate(_POINTING):
+        if name in columns:
+            columns[name] = lambda number=number: pointing()[number]
     return EventTable(columns, len(starts), offsets=offsets, images=images), order
 
 
@@ -119,24 +132,31 @@ def _of_event(name: str) -> bool:
     return name in OF_EVENT or (name.startswith(("true_", "pointing_")) and not name.startswith("true_impact"))
 
 
-def event_blocks(events: EventTable, tables: NDArray[np.int64]) -> NDArray[np.int64]:
+def event_blocks(
+    events: EventTable, tables: NDArray[np.int64], chunks: NDArray[np.int64], *, capacity: int
+) -> NDArray[np.int64]:
     """First event of each block, and the number of events.
 
-    A block has so many events that each telescope's share of it is about 64 images.
+    The images of a block are a slice of each telescope's table, of which the chunks at both ends are shared with other
+    blocks and decoded for each of them. So a block has many chunks, unless the memory is too small for it.
 
     Parameters
     ----------
     events : EventTable
-    tables : array of int
-        Number of image tables of each file.
+    tables, chunks : array of int
+        Number of image tables of each file, and images of a chunk.
+    capacity : int
+        Events that stay in memory.
     """
     starts: list[int] = []
     file = events["file"]
     first = np.flatnonzero(np.concatenate([[True], np.diff(file) > 0])) if len(file) else np.empty(0, dtype=np.int64)
     for begin, end in zip(first, np.append(first[1:], len(file)), strict=True):
-        images = int(events.offsets[end] - events.offsets[begin])
-        step = max(1, round(_BLOCK * int(tables[file[begin]]) * (end - begin) / images))
-        starts += range(begin, end, step)
+        number = file[begin]
+        # Events of which each telescope has one image, about.
+        one = int(tables[number]) * (end - begin) / int(events.offsets[end] - events.offsets[begin])
+        wanted = min(_CHUNKS * int(chunks[number]) * one, capacity / _BLOCKS_IN_MEMORY)
+        starts += range(begin, end, max(1, round(max(_BLOCK * one, wanted))))
     return np.array([*starts, len(file)], dtype=np.int64)
 
 

@@ -108,6 +108,13 @@ def read_telescopes(file: h5py.File, known: Known) -> dict[int, Telescope]:
     return telescopes
 
 
+def array_name(file: h5py.File) -> str:
+    """What the array is called; empty if the file does not say it."""
+    layout = find_table(file, f"{_INSTRUMENT}/subarray/layout")
+    found = [text(layout.attrs.get(name)) for name in ("name", "SUBARRAY")] if layout is not None else []
+    return next((name for name in found if isinstance(name, str)), "")
+
+
 class _Table:
     """Those of some columns that a small table has."""
 
@@ -252,4 +259,4 @@ def _camera_rotation(table: _Table, lines: str) -> float:
     return number
 
 
-__all__ = ["Known", "Telescope", "read_telescopes"]
+__all__ = ["Known", "Telescope", "array_name", "read_telescopes"]

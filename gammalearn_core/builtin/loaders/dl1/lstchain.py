@@ -28,6 +28,7 @@ from gammalearn_core.builtin.loaders.dl1.ids import multiplicity
 from gammalearn_core.builtin.loaders.dl1.ids import rows_of
 from gammalearn_core.builtin.loaders.dl1.ids import taken
 from gammalearn_core.builtin.loaders.dl1.ids import whole_numbers
+from gammalearn_core.builtin.loaders.dl1.instrument import array_name
 from gammalearn_core.builtin.loaders.dl1.instrument import read_telescopes
 from gammalearn_core.builtin.loaders.dl1.nodes import names_in
 from gammalearn_core.builtin.loaders.dl1.pointing import FARTHEST
@@ -100,6 +101,7 @@ class LstchainFile(DL1File):
         super().__init__(path, files)
         with self.open() as h5:
             self.telescopes = read_telescopes(h5, files.cameras)
+            self.array = array_name(h5)
             self.images = tuple(self._image_tables(h5))
             tables = [h5[self._parameters_path(t)] for t in self.images]
             versions = [text(t.attrs.get(VERSION)) for t in tables]

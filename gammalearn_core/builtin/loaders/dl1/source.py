@@ -12,6 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gammalearn_core.builtin.loaders.dl1.array import TEXTS
+from gammalearn_core.builtin.loaders.dl1.array import names_of_images
+from gammalearn_core.builtin.loaders.dl1.array import tell_moved_telescopes
 from gammalearn_core.builtin.loaders.dl1.choice import Camera
 from gammalearn_core.builtin.loaders.dl1.choice import check_telescopes
 from gammalearn_core.builtin.loaders.dl1.choice import choose
@@ -107,7 +110,9 @@ class DL1Source:
             for file in self.files:
                 if not file.images:
                     _log.warning("%s: no telescope has images", file.path)
-            self._cameras = choose(found, names=names, telescopes=telescopes, mono=level == "telescope")
+            self._cameras = choose(
+                found, names=names, telescopes=telescopes, files=self.files, mono=level == "telescope"
+            )
             self._make_index(on_corrupt)
             self._make_stores(int(buffer_mb * 1e6), threads)
             self._check_columns()
@@ -131,10 +136,12 @@ class DL1Source:
     def blocks(self) -> NDArray[np.int64]:
         """First sample of each block that is cheap to read together, and the number of samples."""
         if self._level == "subarray":
-            tables = np.zeros(len(self.files), dtype=np.int64)
             numbers = {file: n for n, file in enumerate(self.files)}
-            np.add.at(tables, [numbers[p.file] for p in self._index.pieces], 1)
-            return event_blocks(self._events, tables)
+            file = [numbers[p.file] for p in self._index.pieces]
+            tables, chunks = np.zeros((2, len(self.files)), dtype=np.int64)
+            np.add.at(tables, file, 1)
+            np.maximum.at(chunks, file, [p.table.layout.chunk for p in self._index.pieces])
+            return event_blocks(self._events, tables, chunks, capacity=self.capacity)
         return self._index.blocks(self._stores[0].starts())
 
     @property
@@ -224,7 +231,10 @@ class DL1Source:
         self._stations = Stations(pieces, self.files)
         self._events, self._order = self._index.table(), None
         if self._level == "subarray":
-            self._events, self._order = by_event(self._events)
+            tell_moved_telescopes(self.files)
+            images = self._events
+            named = images.with_columns(names_of_images(images, self.files, self._cameras))
+            self._events, self._order = by_event(named)
 
     def _make_stores(self, budget: int, threads: int) -> None:
         """Memory for the images of each camera, in proportion to how much these are."""
@@ -270,6 +280,8 @@ class DL1Source:
             if name.startswith("true_"):
                 what = f"{name!r} is simulated truth, which a network must not be given"
                 raise SettingsError([Problem("columns", what)])
+            if name in TEXTS:
+                raise SettingsError([Problem("columns", f"{name!r} is a text, and networks take numbers")])
 
     def _spec(self, camera: Camera) -> CameraSpec:
         geometry = camera.geometry

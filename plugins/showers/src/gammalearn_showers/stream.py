@@ -184,7 +184,14 @@ class ShowerStream:
         table = joined([t for t in tables if len(t)])
         if not len(table):
             raise DataError("none of the chosen telescopes has an image of these showers")
-        return table
+        return table if self._level == "telescope" else table.with_columns({}, images=self._named(table.images))
+
+    def _named(self, images: EventTable) -> EventTable:
+        """Images with the type and the camera of their telescopes, as ``core.dl1`` has them."""
+        types = self._array.types
+        kind = self._array.tel_type[self._place(images["tel_id"])]
+        names = {"tel_type": [t.size_type for t in types], "camera": [t.camera.name for t in types]}
+        return images.with_columns({name: np.array(texts)[kind] for name, texts in names.items()})
 
     def _spec(self, kind: TelescopeType) -> CameraSpec:
         camera = kind.camera
