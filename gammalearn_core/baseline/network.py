@@ -16,9 +16,11 @@ from gammalearn_core.data.source import EventSource
 from gammalearn_core.engine.steps import apply
 from gammalearn_core.engine.steps import decoded_outputs
 from gammalearn_core.engine.steps import outputs_of
+from gammalearn_core.engine.steps import predicted_uncertainties
 from gammalearn_core.predicting.weights import Weights
 from gammalearn_core.predicting.weights import load_weights
 from gammalearn_core.results.predictions import Predictions
+from gammalearn_core.results.predictions import quantities
 
 _CPU = torch.device("cpu")
 
@@ -56,6 +58,7 @@ def predicted(
     built, read = opened.built, (source or opened.selected).read
     built.network.eval()
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in built.outputs.tasks}
+    told: dict[str, list[NDArray[np.float64]]] = {}
     with torch.no_grad():
         for part in batches(rows, built.experiment.batch_size):
             raw = read(part) if change is None else change(read(part))
@@ -66,8 +69,11 @@ def predicted(
                 outputs = outputs_of(built.network, built, batch, opened.events)
             for name, value in decoded_outputs(built, outputs).items():
                 found[name].append(value.double().numpy())
+            for name, value in predicted_uncertainties(built, outputs).items():
+                told.setdefault(name, []).append(value.double().numpy())
     seen = opened.events.take(rows)
-    values = {n: task.codec.decode(np.concatenate(found[n]), seen) for n, task in built.tasks.items()}
+    spreads = {name: np.concatenate(parts) for name, parts in told.items()}
+    values = {n: quantities(t, np.concatenate(found[n]), spreads.get(n), seen) for n, t in built.tasks.items()}
     return Predictions(events=seen, rows=rows, values=values)
 
 

@@ -263,6 +263,12 @@ def gammalearn_losses() -> Iterator[Loss]:
         part="balance",
     )
     yield Loss(
+        name="gaussian_nll",
+        target=f"{_HERE}.losses.likelihood:GaussianNLL",
+        summary="Likelihood of normal errors, whose size is predicted too",
+        geometries=_NUMBERS,
+    )
+    yield Loss(
         name="l1",
         target=f"{_HERE}.losses.regression:L1",
         summary="Absolute difference",
@@ -272,6 +278,12 @@ def gammalearn_losses() -> Iterator[Loss]:
         name="mse",
         target=f"{_HERE}.losses.regression:MSE",
         summary="Squared difference",
+        geometries=_NUMBERS,
+    )
+    yield Loss(
+        name="quantile",
+        target=f"{_HERE}.losses.likelihood:Quantile",
+        summary="Median and 68 % interval, by pinball losses",
         geometries=_NUMBERS,
     )
     yield Loss(

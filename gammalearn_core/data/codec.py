@@ -13,7 +13,13 @@ from gammalearn_core.data.table import Columns
 
 @runtime_checkable
 class TargetCodec(Protocol):
-    """What a target gives: ``target(**params)``."""
+    """What a target gives: ``target(**params)``.
+
+    It may also have ``numbers``, which tells what each of its numbers is, with its unit, and ``decoding``, which tells
+    how they are decoded: both are texts for those who use an exported network. With
+    ``decode_uncertainty(prediction, uncertainty, events)`` it gives uncertainties of the quantities, where a loss tells
+    those of the numbers.
+    """
 
     @property
     def size(self) -> int:

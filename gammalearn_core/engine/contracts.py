@@ -49,6 +49,19 @@ def checked_losses(losses: object, *, n: int, label: str) -> Tensor:
     return losses
 
 
+def checked_uncertainty(uncertainty: object, *, n: int, size: int, label: str) -> Tensor:
+    """Standard deviations of the numbers of a target, ``(n, size)``.
+
+    Raises
+    ------
+    ContractError
+        They have another shape.
+    """
+    if not isinstance(uncertainty, Tensor) or uncertainty.shape != (n, size):
+        raise ContractError(f"{label} gives {_kind(uncertainty)}, wanted ({n}, {size}): one for each number")
+    return uncertainty
+
+
 def checked_batch(after: object, *, before: Batch, outputs: InputSpec, label: str) -> Batch:
     """A batch with the same events in the same order as before a transform, and images as its ``outputs`` say.
 
@@ -74,4 +87,4 @@ def _kind(value: object) -> str:
     return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
 
 
-__all__ = ["ContractError", "checked_batch", "checked_losses", "checked_outputs"]
+__all__ = ["ContractError", "checked_batch", "checked_losses", "checked_outputs", "checked_uncertainty"]

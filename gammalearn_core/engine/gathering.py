@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from attrs import field
 from attrs import frozen
 from torch import Tensor
 
@@ -24,22 +25,27 @@ class Evaluated:
     losses : mapping of str to (Tensor, Tensor)
         By task: losses and weights of the samples that have a weight.
     batch : Batch
+    uncertainties : mapping of str to Tensor, (n, k)
+        Of tasks whose loss tells them.
     """
 
     outputs: Mapping[str, Tensor]
     losses: Mapping[str, tuple[Tensor, Tensor]]
     batch: Batch
+    uncertainties: Mapping[str, Tensor] = field(factory=dict)
 
 
 def gathered(world: World, part: Evaluated) -> dict[str, Any]:
-    """``outputs``, ``losses``, ``truth`` and ``rows`` of all processes, as one process would have them."""
+    """``outputs``, ``uncertainties``, ``losses``, ``truth``, ``rows`` of all processes, as one process would have."""
     batch = part.batch
     if world.size == 1:
-        return {"outputs": part.outputs, "losses": part.losses, "truth": batch.truth, "rows": batch.events["row"]}
+        told = {"outputs": part.outputs, "uncertainties": part.uncertainties, "losses": part.losses}
+        return {**told, "truth": batch.truth, "rows": batch.events["row"]}
     tasks = list(part.outputs)
     columns = [batch.events["row"]]
     for task in tasks:
         columns += [part.outputs[task], batch.truth[task], batch.weight[task], _dense(part, task)]
+    columns += part.uncertainties.values()
     # Double precision holds rows, classes and single precision exactly.
     flat = torch.cat([c.double().reshape(len(batch), c.shape[1:].numel()) for c in columns], dim=1)
     joined = world.interleave(flat.cpu()).to(flat.device)
@@ -50,6 +56,7 @@ def gathered(world: World, part: Evaluated) -> dict[str, Any]:
         weight, losses = next(found), next(found)
         has = weight > 0
         whole["losses"][task] = losses[has], weight[has]
+    whole["uncertainties"] = {task: next(found) for task in part.uncertainties}
     return whole
 
 

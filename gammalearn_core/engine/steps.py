@@ -26,6 +26,7 @@ from gammalearn_core.engine.components import Part
 from gammalearn_core.engine.contracts import checked_batch
 from gammalearn_core.engine.contracts import checked_losses
 from gammalearn_core.engine.contracts import checked_outputs
+from gammalearn_core.engine.contracts import checked_uncertainty
 from gammalearn_core.engine.gathering import Evaluated
 from gammalearn_core.engine.gathering import gathered
 from gammalearn_core.engine.running import RunningExperiment
@@ -131,13 +132,27 @@ def evaluate_step(running: RunningExperiment, batch: Batch) -> dict[str, Any]:
         outputs = forward(running, transformed, network)
         losses = sample_losses(running, outputs, transformed)
     decoded = decoded_outputs(running.built, outputs)
-    return gathered(running.world, Evaluated(decoded, losses, transformed)) | {"batch": transformed}
+    told = Evaluated(decoded, losses, transformed, predicted_uncertainties(running.built, outputs))
+    return gathered(running.world, told) | {"batch": transformed}
 
 
 def decoded_outputs(built: Built, outputs: Outputs) -> Outputs:
     """From the numbers that losses ask for to those of the targets, where a loss says how."""
     decoders = {name: getattr(built.losses[name], "decode", None) for name in outputs}
     return {name: value if (decode := decoders[name]) is None else decode(value) for name, value in outputs.items()}
+
+
+def predicted_uncertainties(built: Built, outputs: Outputs) -> Outputs:
+    """Standard deviations of the numbers of targets, ``(n, k)``, of the tasks whose loss says them."""
+    found = {}
+    for name, value in outputs.items():
+        tell = getattr(built.losses[name], "uncertainty", None)
+        if tell is not None:
+            label = f"uncertainty of loss of task {name!r}"
+            found[name] = checked_uncertainty(
+                tell(value), n=len(value), size=built.tasks[name].codec.size, label=label
+            ).float()
+    return found
 
 
 __all__ = [
@@ -147,6 +162,7 @@ __all__ = [
     "evaluate_step",
     "forward",
     "outputs_of",
+    "predicted_uncertainties",
     "read_all",
     "sample_losses",
     "steps_per_epoch",

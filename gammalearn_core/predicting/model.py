@@ -31,6 +31,7 @@ from gammalearn_core.engine.steps import Outputs
 from gammalearn_core.engine.steps import apply
 from gammalearn_core.engine.steps import decoded_outputs
 from gammalearn_core.engine.steps import outputs_of
+from gammalearn_core.engine.steps import predicted_uncertainties
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.plugin.registry import Registry
@@ -87,8 +88,13 @@ class Model:
 
     def outputs(self, batch: Batch, events: EventTable) -> Outputs:
         """What the network predicts, by task, as targets decode it; ``events`` is the table that rows are of."""
+        return self.predicted(batch, events)[0]
+
+    def predicted(self, batch: Batch, events: EventTable) -> tuple[Outputs, Outputs]:
+        """The same, and the standard deviations of the tasks whose loss tells them."""
         with torch.no_grad(), self._cast():
-            return decoded_outputs(self.built, outputs_of(self.network, self.built, batch, events))
+            outputs = outputs_of(self.network, self.built, batch, events)
+            return decoded_outputs(self.built, outputs), predicted_uncertainties(self.built, outputs)
 
     def _cast(self) -> AbstractContextManager[object]:
         return autocast(self.device.type, torch.bfloat16) if self.casts else nullcontext()

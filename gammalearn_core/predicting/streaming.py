@@ -14,6 +14,7 @@ from gammalearn_core.engine.ahead import read_ahead
 from gammalearn_core.predicting.model import Model
 from gammalearn_core.predicting.telling import Pace
 from gammalearn_core.results.predictions import Predictions
+from gammalearn_core.results.predictions import quantities
 
 _AHEAD = 2
 """Batches that are read while the network computes."""
@@ -37,20 +38,23 @@ def predict_events(
     events = source.events
     rows = np.arange(len(events))
     kept: dict[str, list[NDArray[np.float32]]] = {task: [] for task in model.built.outputs.tasks}
+    told: dict[str, list[NDArray[np.float32]]] = {}
     reading = read_ahead(batches(rows, batch_size), partial(model.read, source), ahead=_AHEAD)
     try:
         for batch in pace.waiting(reading):
             ask()
-            outputs = model.outputs(batch, events)
+            outputs, uncertainties = model.predicted(batch, events)
             for task, values in outputs.items():
                 kept[task].append(values.float().cpu().numpy())
+            for task, values in uncertainties.items():
+                told.setdefault(task, []).append(values.float().cpu().numpy())
             pace.count(len(batch))
     finally:
         reading.close()  # type: ignore[attr-defined]
-    decoded = {
-        name: task.codec.decode(_joined(kept[name], task.codec.size), events)
-        for name, task in model.built.tasks.items()
-    }
+    decoded = {}
+    for name, target in model.built.tasks.items():
+        spread = _joined(told[name], target.codec.size) if name in told else None
+        decoded[name] = quantities(target, _joined(kept[name], target.codec.size), spread, events)
     return Predictions(events=events, rows=rows, values=decoded)
 
 

@@ -34,11 +34,33 @@ class Predictions:
     values: dict[str, dict[str, NDArray[Any]]] = field(factory=dict)
 
 
+def quantities(
+    task: Task, prediction: NDArray[Any], uncertainty: NDArray[Any] | None, events: EventTable
+) -> dict[str, NDArray[Any]]:
+    """What a target decodes predictions to and, if both the loss and the target know of them, their uncertainties.
+
+    Parameters
+    ----------
+    task : Task
+    prediction : array of float, (n, size)
+        The target's numbers.
+    uncertainty : array of float, (n, size), optional
+        Their standard deviations.
+    events : EventTable
+    """
+    found = dict(task.codec.decode(prediction, events))
+    tell = getattr(task.codec, "decode_uncertainty", None)
+    if uncertainty is None or tell is None:
+        return found
+    return found | {name: value for name, value in tell(prediction, uncertainty, events).items() if name not in found}
+
+
 class Collecting:
     """Attached to an evaluator, keeps the network's outputs in the order of the events."""
 
     def __init__(self) -> None:
         self._outputs: dict[str, list[NDArray[Any]]] = {}
+        self._uncertainties: dict[str, list[NDArray[Any]]] = {}
         self._rows: list[NDArray[np.int64]] = []
 
     def attach(self, engine: Engine) -> None:
@@ -48,19 +70,21 @@ class Collecting:
     def _collect(self, engine: Engine) -> None:
         output: Any = engine.state.output
         self._rows.append(output["rows"].cpu().numpy())
-        for task, value in output["outputs"].items():
-            self._outputs.setdefault(task, []).append(value.detach().double().cpu().numpy())
+        for kept, name in ((self._outputs, "outputs"), (self._uncertainties, "uncertainties")):
+            for task, value in output[name].items():
+                kept.setdefault(task, []).append(value.detach().double().cpu().numpy())
 
     def predictions(self, events: EventTable, tasks: dict[str, Task]) -> Predictions:
         """Decoded predictions of the rows that were seen."""
         rows = np.concatenate([*self._rows, np.empty(0, dtype=np.int64)]).astype(np.int64)
         seen = events.take(rows)
+        told = {name: np.concatenate(parts) for name, parts in self._uncertainties.items()}
         values = {
-            name: task.codec.decode(np.concatenate(self._outputs[name]), seen)
+            name: quantities(task, np.concatenate(self._outputs[name]), told.get(name), seen)
             for name, task in tasks.items()
             if name in self._outputs
         }
         return Predictions(events=seen, rows=rows, values=values)
 
 
-__all__ = ["Collecting", "Predictions"]
+__all__ = ["Collecting", "Predictions", "quantities"]

@@ -24,6 +24,8 @@ class Energy:
 
     size = 1
     classes: tuple[str, ...] = ()
+    numbers = ("log10(energy / TeV)",)
+    decoding = "energy in TeV: 10 ** number"
 
     def encode(self, events: Columns) -> NDArray[np.float32]:
         """``log10(E / TeV)``, (n, 1); NaN where the energy is missing or not positive."""
@@ -35,6 +37,14 @@ class Energy:
         """``energy``, TeV."""
         with np.errstate(over="ignore"):
             return {"energy": 10.0 ** prediction[:, 0].astype(np.float64)}
+
+    def decode_uncertainty(
+        self, prediction: NDArray[Any], uncertainty: NDArray[Any], events: Columns
+    ) -> dict[str, NDArray[np.float64]]:
+        """``energy_uncert``, TeV: the energy times the uncertainty of its natural logarithm."""
+        with np.errstate(over="ignore"):
+            energy = self.decode(prediction, events)["energy"]
+            return {"energy_uncert": energy * np.log(10) * uncertainty[:, 0].astype(np.float64)}
 
 
 __all__ = ["Energy"]

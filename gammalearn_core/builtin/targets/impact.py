@@ -29,6 +29,10 @@ class Impact:
 
     size = 2
     classes: tuple[str, ...] = ()
+    numbers = ("core_x / 100 m", "core_y / 100 m")
+    decoding = (
+        "place on the ground in ctapipe's ground frame, from the origin of the array: x to the north, y to the west"
+    )
 
     def encode(self, events: Columns) -> NDArray[np.float32]:
         """``(x, y)``, 100 m, (n, 2)."""
@@ -39,6 +43,13 @@ class Impact:
         """``core_x`` and ``core_y``, m."""
         x, y = prediction.astype(np.float64).T * METRES
         return {"core_x": x, "core_y": y}
+
+    def decode_uncertainty(
+        self, prediction: NDArray[Any], uncertainty: NDArray[Any], events: Columns
+    ) -> dict[str, NDArray[np.float64]]:
+        """``core_uncert_x`` and ``core_uncert_y``, m."""
+        x, y = uncertainty.astype(np.float64).T * METRES
+        return {"core_uncert_x": x, "core_uncert_y": y}
 
 
 __all__ = ["METRES", "Impact"]

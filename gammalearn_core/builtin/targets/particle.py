@@ -54,6 +54,16 @@ class Particle:
             raise ValueError(f"classes must be at least two different primaries, gamma among them, got {list(classes)}")
 
     @property
+    def numbers(self) -> tuple[str, ...]:
+        """What the numbers are."""
+        return tuple(f"score of {name}" for name in self.classes)
+
+    @property
+    def decoding(self) -> str:
+        """What they mean."""
+        return f"probabilities of the classes: softmax; gammaness is number {self.ids.index(0)} of them, from 0"
+
+    @property
     def size(self) -> int:
         """Number of classes."""
         return len(self.ids)

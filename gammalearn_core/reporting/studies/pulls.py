@@ -62,7 +62,13 @@ def pulls(sample: Sample) -> Studies:
 
 
 def found_pulls(gammas: Sample) -> Iterator[Pull]:
-    """Pulls of energy and direction."""
+    """Pulls of energy, direction and impact point."""
+    yield from _of_energy(gammas)
+    yield from _of_direction(gammas)
+    yield from _of_impact(gammas)
+
+
+def _of_energy(gammas: Sample) -> Iterator[Pull]:
     results, given = gammas.results, gammas.uncertainties
     energies = (results.true_energy, results.reco_energy, given.get("energy_uncert"))
     if all(e is not None for e in energies):
@@ -71,6 +77,10 @@ def found_pulls(gammas: Sample) -> Iterator[Pull]:
             values = np.log(reco / true) * reco / sigma
         what = "ln(E_reco / E_true) over the predicted relative uncertainty of the energy (gammas)"
         yield _pull(gammas, "energy", "energy", what, values)
+
+
+def _of_direction(gammas: Sample) -> Iterator[Pull]:
+    results, given = gammas.results, gammas.uncertainties
     angles = (results.true_alt, results.true_az, results.reco_alt, results.reco_az)
     if any(a is None for a in angles):
         return
@@ -83,6 +93,20 @@ def found_pulls(gammas: Sample) -> Iterator[Pull]:
             turn = (reco_az - az + 180) % 360 - 180
             what = "predicted less true azimuth, over the predicted uncertainty (gammas)"
             yield _pull(gammas, "azimuth", "azimuth", what, turn / given["az_uncert"])
+
+
+def _of_impact(gammas: Sample) -> Iterator[Pull]:
+    results, given = gammas.results, gammas.uncertainties
+    axes = {
+        "north": ("x", results.true_core_x, results.reco_core_x),
+        "west": ("y", results.true_core_y, results.reco_core_y),
+    }
+    for name, (axis, true, reco) in axes.items():
+        sigma = given.get(f"core_uncert_{axis}")
+        if true is not None and reco is not None and sigma is not None:
+            what = f"predicted less true impact point to the {name}, over the predicted uncertainty (gammas)"
+            with np.errstate(divide="ignore", invalid="ignore"):
+                yield _pull(gammas, f"impact_{axis}", f"impact point to the {name}", what, (reco - true) / sigma)
 
 
 def _pull(gammas: Sample, name: str, label: str, definition: str, values: Floats) -> Pull:

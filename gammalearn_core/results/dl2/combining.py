@@ -1,7 +1,8 @@
 """Predictions of an event from those of its telescopes.
 
 The mean over the telescopes that have a valid prediction: of the logarithm for energies, of unit vectors for
-directions, of the values for gammaness and whatever else a target gives.
+directions, of the values for gammaness and whatever else a target gives. So uncertainties are those of telescopes that
+err alike: as telescopes see the same shower, how much less the mean errs is not known.
 """
 
 from __future__ import annotations

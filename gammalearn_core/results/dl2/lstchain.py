@@ -49,9 +49,22 @@ UNITS = {
     "reco_disp_dy": "m",
     "reco_core_x": "m",
     "reco_core_y": "m",
+    "reco_energy_uncert": "TeV",
+    "reco_alt_uncert": "rad",
+    "reco_az_uncert": "rad",
+    "reco_core_x_uncert": "m",
+    "reco_core_y_uncert": "m",
     "delta_t": "s",
 }
 """Units of columns that are added."""
+UNCERTAINTIES = {
+    "energy_uncert": "reco_energy_uncert",
+    "alt_uncert": "reco_alt_uncert",
+    "az_uncert": "reco_az_uncert",
+    "core_uncert_x": "reco_core_x_uncert",
+    "core_uncert_y": "reco_core_y_uncert",
+}
+"""Columns of uncertainties, by what targets call them; lstchain has none."""
 Columns = dict[str, NDArray[Any]]
 
 
@@ -148,6 +161,9 @@ def _reconstructed(
             gammaness = values["prediction"]
             kinds = np.where(gammaness > 0.5, _GAMMA, _PROTON)
             found |= {"gammaness": gammaness, "reco_type": np.where(np.isnan(gammaness), _NOTHING, kinds)}
+        for quantity in UNCERTAINTIES.keys() & values.keys():
+            angle = UNITS[UNCERTAINTIES[quantity]] == "rad"
+            found.setdefault(UNCERTAINTIES[quantity], np.radians(values[quantity]) if angle else values[quantity])
     return found
 
 
@@ -171,4 +187,4 @@ def _focal_lengths(h5: h5py.File, tel_id: NDArray[Any]) -> NDArray[np.float64]:
     return np.append(lengths, np.nan)[match(tel_id.astype(np.int64)[:, None], known[:, None])]
 
 
-__all__ = ["TABLE", "UNITS", "write"]
+__all__ = ["TABLE", "UNCERTAINTIES", "UNITS", "write"]

@@ -32,6 +32,7 @@ from gammalearn_core.errors import DataError
 from gammalearn_core.results.dl2.grouping import SHOWER
 from gammalearn_core.results.dl2.grouping import TRIGGER
 from gammalearn_core.results.dl2.lstchain import TABLE
+from gammalearn_core.results.dl2.lstchain import UNCERTAINTIES
 from gammalearn_core.results.dl2.reference import data_model
 from gammalearn_core.results.dl2.tables import algorithm_name
 from gammalearn_core.results.predictions import Predictions
@@ -226,7 +227,7 @@ def _times(h5: h5py.File, rows: NDArray[np.int64]) -> NDArray[np.float64]:
 def _lstchain(h5: h5py.File) -> tuple[Columns, Values]:
     """All is in one table."""
     table = h5[TABLE]
-    ours = {ours for quantities in _LSTCHAIN.values() for ours in quantities.values()}
+    ours = {ours for quantities in _LSTCHAIN.values() for ours in quantities.values()} | set(UNCERTAINTIES.values())
     names = [n for n in _numbers(table) if n in NAMES or n in ours or n in (*_IDS, *_POSITION)]
     read = read_columns(table, names)
     columns = {NAMES.get(n, n): v for n, v in read.items() if n not in ours}
@@ -237,7 +238,8 @@ def _lstchain(h5: h5py.File) -> tuple[Columns, Values]:
         for task, quantities in _LSTCHAIN.items()
         if all(n in read for n in quantities.values())
     }
-    return columns, values
+    told = {q: read[n].astype(np.float64) for q, n in UNCERTAINTIES.items() if n in read}
+    return columns, values | ({"uncertainties": told} if told else {})
 
 
 def _numbers(table: h5py.Dataset) -> Iterator[str]:

@@ -28,6 +28,11 @@ QUANTITIES = {
     "core_x": ("m", "reconstructed impact point, to the north"),
     "core_y": ("m", "reconstructed impact point, to the west"),
     "prediction": ("", "gammaness: probability of a gamma"),
+    "energy_uncert": ("TeV", "uncertainty of the energy"),
+    "alt_uncert": ("deg", "uncertainty of the altitude"),
+    "az_uncert": ("deg", "uncertainty of the azimuth"),
+    "core_uncert_x": ("m", "uncertainty of the impact point, to the north"),
+    "core_uncert_y": ("m", "uncertainty of the impact point, to the west"),
 }
 """Unit and description of what targets decode to."""
 _BLOCK = 2**16
