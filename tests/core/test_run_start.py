@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import pytest
 import torch
 from runs import run
@@ -278,6 +279,122 @@ def test_a_part_that_fits_only_in_part_is_refused() -> None:
 def test_many_names_are_counted() -> None:
     deep = nn.Sequential(*(nn.Linear(1, 1) for _ in range(9)))
     assert "and 12 more" in refusal(lambda: load_into(nn.Sequential(), weights(deep.state_dict())))
+
+
+class Array(nn.Module):
+    """A network with an encoder for each of two cameras, which may be one for both."""
+
+    def __init__(self, *, shared: bool = False, width: int = 4) -> None:
+        super().__init__()
+        first = Net(width=width)
+        self.encoders = nn.ModuleDict({"LSTCam": first, "FlashCam": first if shared else Net(width=width)})
+        self.head = nn.Linear(width, 1)
+
+
+def into(state: dict[str, Tensor], module: str, *only: str, where: str = "start_from") -> StartWeights:
+    return attrs.evolve(weights(state, *only), into=module, where=where)
+
+
+def test_weights_go_into_the_module_that_is_named() -> None:
+    network = Array()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    load_into(network, into(state(1), "encoders.LSTCam", "encoder", "head"))
+    inside = {f"encoders.LSTCam.{name}" for name in state(1) if name.partition(".")[0] in ("encoder", "head")}
+    assert changed(before, network) == inside
+    assert torch.equal(network.encoders["LSTCam"].encoder[0].weight, state(1)["encoder.0.weight"])  # type: ignore[union-attr, index]
+
+
+def test_several_runs_give_weights_to_modules_of_their_own() -> None:
+    network = Array()
+    load_into(network, into(state(1), "encoders.LSTCam"), into(state(2), "encoders.FlashCam"))
+    found = network.state_dict()
+    assert torch.equal(found["encoders.LSTCam.head.energy.bias"], state(1)["head.energy.bias"])
+    assert torch.equal(found["encoders.FlashCam.head.energy.bias"], state(2)["head.energy.bias"])
+
+
+@pytest.mark.parametrize(
+    ("module", "hint"),
+    [
+        ("encoders.LSTcam", "did you mean 'encoders.LSTCam'"),
+        ("encoder", "did you mean 'encoders'"),
+        ("zz", "it has encoders, head"),
+    ],
+)
+def test_a_module_that_is_not_there_is_told(module: str, hint: str) -> None:
+    text = refusal(lambda: load_into(Array(), into(state(1), module)))
+    assert text.startswith(f"start_from: the network here has no module {module!r} {hint}")
+
+
+def test_a_module_that_does_not_fit_is_told_with_names_of_the_network_here() -> None:
+    network = Array()
+    text = refusal(lambda: load_into(network, into(state(1, outputs=2), "encoders.LSTCam")))
+    assert "encoders.LSTCam.head.energy.weight is (2, 4) in the run, (1, 4) here" in text
+    only = "only=['encoder', 'encoder_2'], into='encoders.LSTCam'"
+    assert text.endswith(f"what fits is a part: weights_of(…, {only})")
+    text = refusal(lambda: load_into(network, into(state(1), "encoders.LSTCam.encoder")))
+    assert "the network here lacks what the run has: encoders.LSTCam.encoder.encoder.0.weight" in text
+    assert "the run lacks what the network here has: encoders.LSTCam.encoder.0.weight" in text
+
+
+def test_weights_that_would_fit_into_a_module_are_told_where() -> None:
+    text = refusal(lambda: load_into(Array(width=5), weights(state(1, width=5, outputs=3), "encoder")))
+    assert "what fits is a part: weights_of(…, only=['encoder'], into='encoders.FlashCam')" in text
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_no_weight_is_given_twice(shared: bool) -> None:
+    modules = ["encoders.LSTCam", "encoders.FlashCam" if shared else "encoders.LSTCam"]
+    parts = [into(state(n), module, "head", where=f"start_from[{n}]") for n, module in enumerate(modules)]
+    network = Array(shared=shared)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    with pytest.raises(SettingsError) as caught:
+        load_into(network, *parts)
+    (problem,) = caught.value.problems
+    assert problem.where == "start_from[1]"
+    assert problem.what.startswith(f"{modules[1]}.head.energy.weight, {modules[1]}.head.energy.bias: start_from[0]")
+    assert not changed(before, network)
+
+
+def test_problems_of_several_runs_are_told_together(made: Callable[..., Path]) -> None:
+    run = made(best={"part:network": state(1)})
+    several = (weights_of(run), weights_of(f"{run}x"), weights_of(run, only="zz"))
+    with pytest.raises(SettingsError) as caught:
+        start_weights(several, Path())
+    assert [p.where for p in caught.value.problems] == ["start_from[1]", "start_from[2]"]
+
+
+def test_weights_of_several_runs_are_kept(tmp_path: Path) -> None:
+    several = FirstWeights([into(state(1), "encoders.LSTCam", "encoder"), weights(state(2), "head")])
+    several.keep(RunFolder(tmp_path))
+    again = start_weights(StartOf(tmp_path), Path())
+    assert again == several
+    assert [part.where for part in again.parts] == ["start_from[0]", "start_from[1]"]
+    assert again.describe() == several.describe()
+    assert [part.get("into") for part in several.describe()] == ["encoders.LSTCam", None]  # type: ignore[union-attr]
+
+
+def test_weights_of_a_deleted_run_may_go_elsewhere(made: Callable[..., Path], tmp_path: Path) -> None:
+    parent = made(best={"part:network": state(1)})
+    taken = start_weights((weights_of(parent, only="head"), weights_of(parent, only="encoder")), Path())
+    (tmp_path / "runs" / "1").mkdir(parents=True)
+    taken.keep(RunFolder(tmp_path / "runs" / "1"))
+    shutil.rmtree(parent)
+    found = first_weights(weights_of(parent, only="encoder", into="encoders.LSTCam"), Path(), runs=tmp_path / "runs")
+    assert found.into == "encoders.LSTCam"
+    assert found.weights_sha256 == taken.parts[1].weights_sha256
+
+
+def test_weights_of_one_run_are_described_and_kept_as_ever(tmp_path: Path) -> None:
+    one = FirstWeights([weights(state(1), "encoder")])
+    one.keep(RunFolder(tmp_path))
+    assert set(checkpoint.load(tmp_path / "checkpoints" / "start.pt")) == {
+        "schema",
+        "run_id",
+        "only",
+        "which",
+        "weights",
+    }
+    assert set(one.describe()) == {"run_id", "weights_sha256", "only", "which"}
 
 
 def test_weights_that_a_run_keeps_are_the_same_again(tmp_path: Path) -> None:
