@@ -25,6 +25,7 @@ COMMANDS = {
     "export": "Write a trained network as a file that other programs compute: ONNX or torch.export",
     "reproduce": "Do a finished run again, and tell whether it gives the same and, if not, why",
     "report": "Write the page of a run: figures, numbers, events, settings, in one file that needs nothing else",
+    "compare": "Write a page that compares runs on the same test events",
     "baseline": "Put Hillas parameters and random forests beside the network of a run, on the same events",
     "sweep": "Search for the best values of settings, in many runs of one settings file",
     "lr-find": "Find the learning rates at which the network of a settings file learns",

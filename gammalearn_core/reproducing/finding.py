@@ -40,6 +40,24 @@ def find_data(run: RecordedRun, *, data_root: Path | None) -> dict[str, tuple[Pa
     return {name: tuple(paths) for name, paths in found.items()}
 
 
+def find_some(run: RecordedRun, most: int, *, data_root: Path | None) -> list[Path]:
+    """At most so many of the files that a run has read, from all of its list; fewer if others are not found.
+
+    Raises
+    ------
+    DataError
+        ``run.json`` is damaged.
+    """
+    items = list(_items(run))
+    spread = [items[len(items) * number // most] for number in range(most)] if items else []
+    found: dict[Path, None] = {}
+    for item in (*spread, *items):
+        path = _find(run, item, data_root) if len(found) < most else ""
+        if isinstance(path, Path):
+            found[path] = None
+    return list(found)
+
+
 def _items(run: RecordedRun) -> Iterator[dict[str, Any]]:
     items = run.record.get("data")
     for item in items if isinstance(items, list) else [None]:
@@ -77,4 +95,4 @@ def _candidates(run: RecordedRun, text: str, data_root: Path | None) -> Iterator
         yield found_again(text, found_again(folder, run.folder.path.resolve()))
 
 
-__all__ = ["find_data"]
+__all__ = ["find_data", "find_some"]

@@ -52,6 +52,7 @@ PAGES = (
     "showers.md",
     "run_folder.md",
     "predicting.md",
+    "export.md",
     "metrics.md",
     "plugins.md",
 )

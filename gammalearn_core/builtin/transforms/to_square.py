@@ -97,15 +97,25 @@ class _Map(NamedTuple):
     """Sparse, (1, cells, pixels)."""
     per_pixel: Tensor
     per_cell: Tensor
+    table: Tensor
+    """Pixels of each cell in a row, (cells, most), and 0 where there are fewer: for graphs that are exported."""
+    shares: Tensor
+    """Weights of these, float32; 0 where there are fewer."""
 
     @classmethod
     def of(cls, mapping: Mapping) -> _Map:
-        found = mapping.weights.tocoo()
+        rows = mapping.weights.tocsr()
+        found = rows.tocoo()
         index = np.stack([np.zeros_like(found.row), found.row, found.col])
         values = torch.from_numpy(found.data.astype(np.float32))
         weights = torch.sparse_coo_tensor(torch.from_numpy(index), values, (1, *found.shape), check_invariants=True)
-        factors = (torch.from_numpy(f.astype(np.float32)) for f in (mapping.per_pixel, mapping.per_cell))
-        return cls(weights.coalesce(), *factors)
+        per_pixel, per_cell = (torch.from_numpy(f.astype(np.float32)) for f in (mapping.per_pixel, mapping.per_cell))
+        counts = np.diff(rows.indptr)
+        table = np.zeros((len(counts), max(counts.max(initial=0), 1)), dtype=np.int64)
+        shares = np.zeros(table.shape, dtype=np.float32)
+        place = np.arange(rows.nnz) - rows.indptr[found.row]
+        table[found.row, place], shares[found.row, place] = rows.indices, rows.data
+        return cls(weights.coalesce(), per_pixel, per_cell, torch.from_numpy(table), torch.from_numpy(shares))
 
     def to(self, device: torch.device) -> _Map:
         return _Map(*(part.to(device) for part in self))
@@ -114,8 +124,12 @@ class _Map(NamedTuple):
         """Images ``(n, channels, pixels)`` to ``(n, channels, cells)``; ``charge``, (channels, 1), tells charge."""
         n, channels, _ = pixels.shape
         given = torch.where(charge, pixels * self.per_pixel, pixels).flatten(0, 1)
-        # Not torch.sparse.mm, whose sums on CUDA may come in another order each time; those of bmm do not.
-        cells = torch.bmm(self.weights, given.T[None])[0].T.reshape(n, channels, len(self.per_cell)).contiguous()
+        if torch.compiler.is_compiling():  # files know no sparse matrices
+            summed = (given[:, self.table] * self.shares).sum(dim=2)
+        else:
+            # Not torch.sparse.mm, whose sums on CUDA may come in another order each time; those of bmm do not.
+            summed = torch.bmm(self.weights, given.T[None])[0].T
+        cells = summed.reshape(n, channels, len(self.per_cell)).contiguous()
         return torch.where(charge, cells, cells * self.per_cell)
 
 
