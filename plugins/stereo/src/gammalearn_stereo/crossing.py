@@ -12,7 +12,7 @@ from gammalearn_stereo.groups import Groups
 from gammalearn_stereo.tokens import Tokens
 from gammalearn_stereo.tokens import turned_back
 
-_TRUST = [1.0, 1.0, -8.0]
+_TRUST = [1.0, 1.0, -12.0]
 """How much the weights of images, the angle between their axes, and that an image is alone, count at the start."""
 
 
