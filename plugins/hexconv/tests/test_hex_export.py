@@ -22,7 +22,7 @@ from gammalearn_hexconv import HexLattice
 from gammalearn_hexconv import HexMaxPool2d
 from gammalearn_hexconv.backends import Backend
 
-BACKENDS: list[Backend] = ["auto", "axial", "gather"]
+BACKENDS: list[Backend] = ["auto", "axial", "gather", "indirect"]
 
 
 class Model(nn.Module):

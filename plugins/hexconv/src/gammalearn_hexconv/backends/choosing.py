@@ -86,7 +86,7 @@ def choose_conv(
     ValueError
         The wanted backend cannot do it; the message says why.
     """
-    if backend == "auto":
+    if backend == "auto" or _left_out(backend):
         return _automatic(site, in_channels, dtype, device)
     if (reason := _why_not(backend, site, groups, dtype, device)) is not None:
         raise ValueError(f"the backend {backend!r} cannot run this layer: {reason}. Use backend='auto'")
@@ -104,7 +104,7 @@ def choose_pool(
         The wanted backend cannot do it; the message says why.
     """
     why_not = indirect.why_not(dtype, device)
-    if backend == "auto":
+    if backend == "auto" or _left_out(backend):
         if is_exported():
             return Choice("gather", "the layer is being exported")
         return Choice("gather", why_not) if why_not else Choice("indirect", "the compiled kernel is there")
@@ -117,6 +117,11 @@ def choose_pool(
     if (reason := reasons.get(backend)) is not None:
         raise ValueError(f"the backend {backend!r} cannot run this layer: {reason}. Use backend='auto'")
     return Choice(backend, "it is asked for")
+
+
+def _left_out(backend: str) -> bool:
+    """Whether a graph is made that is to be run without the compiled kernel, which the layer asks for."""
+    return backend == "indirect" and is_exported()
 
 
 def _why_not(backend: str, site: Site, groups: int, dtype: torch.dtype, device: torch.device) -> str | None:
