@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from gammalearn_core.engine.messages import messages
 from gammalearn_core.engine.progress import console
 from gammalearn_core.errors import EXIT_DONE
 from gammalearn_core.errors import DataError
+from gammalearn_core.errors import Problem
+from gammalearn_core.errors import SettingsError
+from gammalearn_core.reporting.compare_page import compare_page
+from gammalearn_core.reporting.compare_page import run_folders
 from gammalearn_core.reporting.run_page import Page
 from gammalearn_core.reporting.run_page import make_page
 from gammalearn_core.reporting.writing import check_free
@@ -66,6 +71,50 @@ def report(
     return _write(page_file, page, figures or {})
 
 
+def compare(
+    paths: Sequence[Path],
+    *,
+    output: Path,
+    figures: Mapping[str, Path] | None = None,
+    different_events: bool = False,
+) -> int:
+    """Write the page that compares runs.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Run folders, two or more; the first is what the others are compared with.
+    output : Path
+        The page. One that was made before is replaced.
+    figures : mapping of str to Path, optional
+        Folders for figures by ending: ``svg``, ``png``, ``pdf``.
+    different_events : bool
+        Whether runs without common test events are shown beside one another.
+
+    Returns
+    -------
+    int
+        0
+
+    Raises
+    ------
+    SettingsError
+        There are fewer than two, one is no run folder, or nothing can be written.
+    DataError
+        A file of them is damaged, or they have no common test events.
+    """
+    folders = run_folders(paths)
+    if len(folders) < 2:
+        raise SettingsError([Problem("RUN", "a comparison needs two different runs or more")])
+    check_free(output)
+    with messages(None, console()):
+        try:
+            page = compare_page(folders, different_events=different_events)
+        except _MALFORMED as error:
+            raise _not_a_runs(Path("one of the runs"), error) from error
+    return _write(output, page, figures or {})
+
+
 def _write(page_file: Path, page: Page, figures: Mapping[str, Path]) -> int:
     written = write_report(page_file, page, **dict(figures))
     for note in page.notes:
@@ -82,4 +131,4 @@ def _not_a_runs(path: Path, error: Exception) -> DataError:
     )
 
 
-__all__ = ["report"]
+__all__ = ["compare", "report"]

@@ -1,4 +1,4 @@
-"""Charts of what ``metrics.json`` holds of the test split: curves by energy, ROC curve, migration matrix."""
+"""Charts of what ``metrics.json`` holds of the test split: curves by energy and telescopes, ROC, migration."""
 
 from __future__ import annotations
 
@@ -15,10 +15,26 @@ from gammalearn_core.reporting.charts import Series
 from gammalearn_core.reporting.quantities import number
 
 BY_ENERGY = "Performance by energy"
+BY_TELESCOPES = "Performance by number of telescopes"
 PARTICLES = "Gammas and other particles"
 ENERGIES = "Predicted energies and directions"
 _UNITS = {"m2": "m²"}
-_AXES = {"true_energy": "true energy", "reco_energy": "predicted energy"}
+
+
+@frozen
+class _Axis:
+    """What the bins of curves are of."""
+
+    words: str
+    section: str
+    log: bool = True
+
+
+_AXES = {
+    "true_energy": _Axis("true energy", BY_ENERGY),
+    "reco_energy": _Axis("predicted energy", BY_ENERGY),
+    "telescopes": _Axis("telescopes with images", BY_TELESCOPES, log=False),
+}
 
 
 @frozen
@@ -60,40 +76,39 @@ def measured(results: Mapping[str, Any]) -> list[Chart | Matrix]:
         for name, shown in _SHOWN.items():
             suffix = "" if x == "true_energy" else f"_by_{x}"
             members = {f"{member}{suffix}": label for member, label in shown.curves.items()}
-            chart = _by_energy(
-                f"test_{name}{suffix}", shown, x, [(curves[m], members[m]) for m in members if m in curves]
-            )
+            chart = _by(f"test_{name}{suffix}", shown, x, [(curves[m], members[m]) for m in members if m in curves])
             if chart is not None and not chart.empty:
                 found.append(chart)
     return [*found, *_roc(performance.get("roc")), *_migration(performance.get("migration"))]
 
 
-def _by_energy(id: str, shown: _Shown, x: str, curves: Sequence[tuple[Mapping[str, Any], str]]) -> Chart | None:
+def _by(id: str, shown: _Shown, x: str, curves: Sequence[tuple[Mapping[str, Any], str]]) -> Chart | None:
     if not curves:
         return None
     first = curves[0][0]
     unit = str(first.get("unit") or "")
     label = f"{first['quantity']} [{_UNITS.get(unit, unit)}]" if unit else str(first["quantity"])
     told = dict.fromkeys(str(curve.get("definition") or "") for curve, _ in curves)
+    axis, x_unit = _AXES[x], str(first.get("x_unit") or "")
     return Chart(
         id=id,
-        section=BY_ENERGY,
-        group=f"In bins of {_AXES[x]}",
-        title=shown.title if x == "true_energy" else f"{shown.title}, by predicted energy",
-        x_label=f"{_AXES[x]} [{first.get('x_unit') or 'TeV'}]",
+        section=axis.section,
+        group=f"In bins of {axis.words}" if axis.log else "",
+        title=shown.title if x == "true_energy" else f"{shown.title}, by {axis.words}",
+        x_label=f"{axis.words} [{x_unit}]" if x_unit else axis.words,
         y_label=label,
-        series=[_series(curve, name) for curve, name in curves],
-        x_log=True,
+        series=[_series(curve, name, log=axis.log) for curve, name in curves],
+        x_log=axis.log,
         y_log=shown.log,
         definition="; ".join(filter(None, told)),
     )
 
 
-def _series(curve: Mapping[str, Any], label: str) -> Series:
+def _series(curve: Mapping[str, Any], label: str, *, log: bool) -> Series:
     edges = _numbers(curve["edges"])
     return Series(
         label,
-        [(low * high) ** 0.5 for low, high in pairwise(edges)],
+        [(low * high) ** 0.5 if log else (low + high) / 2 for low, high in pairwise(edges)],
         _numbers(curve["value"]),
         y_low=_numbers(curve["low"]),
         y_high=_numbers(curve["high"]),
@@ -150,4 +165,4 @@ def _numbers(values: Sequence[object]) -> list[float]:
     return [number(value) for value in values]
 
 
-__all__ = ["BY_ENERGY", "ENERGIES", "PARTICLES", "measured"]
+__all__ = ["BY_ENERGY", "BY_TELESCOPES", "ENERGIES", "PARTICLES", "measured"]

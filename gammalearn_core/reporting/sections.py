@@ -14,6 +14,7 @@ from attrs import frozen
 from gammalearn_core.reporting.charts import Chart
 from gammalearn_core.reporting.charts import Matrix
 from gammalearn_core.reporting.measured import BY_ENERGY
+from gammalearn_core.reporting.measured import BY_TELESCOPES
 from gammalearn_core.reporting.measured import ENERGIES
 from gammalearn_core.reporting.measured import PARTICLES
 from gammalearn_core.reporting.numbers import EstimateRow
@@ -22,7 +23,7 @@ from gammalearn_core.reporting.studies import Missing
 from gammalearn_core.reporting.studies import Number
 from gammalearn_core.reporting.training import SECTION as LEARNING_CURVES
 
-_FIRST = (BY_ENERGY, PARTICLES, ENERGIES)
+_FIRST = (BY_ENERGY, BY_TELESCOPES, PARTICLES, ENERGIES)
 """These sections stand first, in this order; others follow as they appear."""
 _SLUG = re.compile(r"[^a-z0-9]+")
 

@@ -60,7 +60,7 @@ function legend(figure, item, mine) {
   if ([...groups.values()].filter((g) => g.text).length < 2) return;
   for (const group of groups.values()) {
     const colour = group.ofRun ? "var(--quiet)" : group.look.colour;
-    const button = element("button", { type: "button", "aria-pressed": "true", title: "show or hide" },
+    const button = element("button", { type: "button", "aria-pressed": String(!mine.off[group.rows[0]]), title: "show or hide" },
       swatch(colour, group.kind === "points" || group.kind === "line" ? group.look.symbol : "", group.look.dash, group.kind !== "points"), group.text);
     button.addEventListener("click", () => {
       const off = !mine.off[group.rows[0]];

@@ -4,21 +4,28 @@ const page = JSON.parse(document.getElementById("page-data").textContent);
 const FEW = page.few;
 const WIDTH = 400;
 const HEIGHT = 265;
+const SEVERAL = 2;
 const SYMBOLS = ["circle", "square", "triangle", "diamond", "cross", "star", "wye"];
 const DASHES = ["", "6,2.5", "2,2.5", "8,2,2,2"];
 const state = { runs: page.runs.map(() => true), items: page.items.map((item) => fresh(item)) };
 
 function fresh(item) {
+  // Of many runs only the first quantity of a chart is shown until the others are asked for.
   const series = item.series || [];
-  return { xLog: !!item.x_log, yLog: !!item.y_log, off: series.map(() => false) };
+  const first = labelsOf({ series })[0];
+  return { xLog: !!item.x_log, yLog: !!item.y_log, off: series.map((s) => s.run !== undefined && page.runs.length > SEVERAL && s.label !== first) };
+}
+
+function labelsOf(item) {
+  return [...new Set(item.series.filter((s) => s.kind !== "reference" || s.run !== undefined).map((s) => s.label))];
 }
 
 /* How a series looks: in a comparison its run has the colour, and its label the symbol. */
 function looks(item) {
-  const labels = [...new Set(item.series.filter((s) => s.kind !== "reference").map((s) => s.label))];
+  const labels = labelsOf(item);
   let others = 0;
   return item.series.map((s, i) => {
-    if (s.kind === "reference") {
+    if (s.kind === "reference" && s.run === undefined) {
       return { colour: "var(--quiet)", symbol: "circle", dash: DASHES[1 + (others++ % 3)] };
     }
     const own = s.run === undefined ? i : s.run;
