@@ -148,6 +148,20 @@ def test_the_same_charts_give_the_same_bytes(tmp_path: Path, ending: str) -> Non
     assert not list(tmp_path.rglob(".*"))
 
 
+def test_curves_by_telescopes_have_a_section_and_a_linear_axis_of_their_own() -> None:
+    by = {"x": "telescopes", "x_unit": "", "edges": [0.5, 1.5, 2.5, 3.5, 4.5]}
+    known = {"auc_by_telescopes": {**curve("auc", "AUC", value=[None, 0.8, 0.9, 0.95]), **by}}
+    found = chart("test_auc_by_telescopes", {"performance": {"curves": known}})
+    assert (found.section, found.x_label, found.x_log) == (
+        "Performance by number of telescopes",
+        "telescopes with images",
+        False,
+    )
+    (points,) = found.series
+    assert points.x == (1, 2, 3, 4)
+    assert points.y[1:] == (0.8, 0.9, 0.95)
+
+
 def test_infinite_values_are_gaps() -> None:
     curves = {"auc": curve("auc", "AUC", value=[float("inf"), None, 0.5, None])}
     found = chart("test_auc", {"performance": {"curves": curves}})
