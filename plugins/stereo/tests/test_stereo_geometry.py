@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import CAMERAS
-from conftest import TASKS
-from conftest import Maker
-from conftest import as_measured
-from conftest import showers
+from stereo_made import CAMERAS
+from stereo_made import TASKS
+from stereo_made import Maker
+from stereo_made import as_measured
+from stereo_made import showers
 
 from gammalearn_core.api import Batch
 from gammalearn_core.baseline.axes import Axes

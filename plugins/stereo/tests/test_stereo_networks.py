@@ -5,23 +5,25 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 
+import attrs
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from conftest import INPUTS
-from conftest import TASKS
-from conftest import Maker
-from conftest import Tiny
-from conftest import as_measured
-from conftest import in_double
-from conftest import showers
+from stereo_made import INPUTS
+from stereo_made import TASKS
+from stereo_made import Maker
+from stereo_made import Tiny
+from stereo_made import as_measured
+from stereo_made import in_double
+from stereo_made import showers
 from torch import Tensor
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gammalearn_core.api import Batch
 from gammalearn_core.api import InputSpec
+from gammalearn_core.api import OutputSpec
 from gammalearn_stereo.networks.attention import StereoAttention
 from gammalearn_stereo.networks.mono_average import MonoAverage
 from gammalearn_stereo.networks.pooling import WAYS
@@ -298,6 +300,23 @@ def test_an_average_of_equal_weights_is_the_mean_of_the_mono_predictions() -> No
     torch.testing.assert_close(outputs["particle"][0].softmax(dim=0), share.mean(dim=0))
     torch.testing.assert_close(outputs["direction"][0], direction.mean(dim=0), atol=1e-5, rtol=0)
     torch.testing.assert_close(outputs["impact"][0], impact.mean(dim=0))
+
+
+@pytest.mark.parametrize("target", [StereoAttention, StereoPooling, MonoAverage])
+def test_numbers_for_the_size_of_errors_come_after_a_vector(target: type[nn.Module]) -> None:
+    larger = {n: attrs.evolve(t, size=2 * t.size) if t.size == 2 else t for n, t in TASKS.tasks.items()}
+    batch, given = showers([2, 3]), []
+    for tasks in (TASKS, OutputSpec(tasks=larger)):
+        torch.manual_seed(3)
+        network = target(inputs=as_measured(), outputs=tasks, encoder=Maker())
+        if target is MonoAverage:
+            with torch.no_grad():
+                for parameter in network.parameters():
+                    parameter.zero_()
+        given.append(network(batch))
+    for name in ("direction", "impact"):
+        assert given[1][name].shape == (2, 4)
+        torch.testing.assert_close(given[1][name][:, :2], given[0][name], atol=1e-5, rtol=0)
 
 
 def test_directions_are_averaged_on_the_sky_where_telescopes_point_differently() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 from torch import nn
 
@@ -17,8 +18,9 @@ VECTORS = {"camera_vector": "direction", "ground_vector": "impact"}
 class Heads(nn.Module):
     """A hidden layer that all tasks share, and one linear layer a task.
 
-    A task of a direction or an impact point may be given a vector, which its linear layer then only corrects; its
-    correction is 0 at the start of training.
+    A task of a direction or an impact point may be given a vector, which the first two numbers of its linear layer then
+    only correct; they are 0 at the start of training. Losses that want more numbers than the target, for how large an
+    error is, have those of the target first, as ``core.gaussian_nll`` has.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ class Heads(nn.Module):
         super().__init__()
         self.shared = hidden_layer(width, hidden, dropout=dropout)
         self.tasks = {
-            name: VECTORS.get(task.geometry, "") if vectors and task.size == 2 else ""
+            name: VECTORS.get(task.geometry, "") if vectors and task.size >= 2 else ""
             for name, task in outputs.tasks.items()
         }
         # Not a ModuleDict, which refuses names such as "type".
@@ -52,14 +54,19 @@ class Heads(nn.Module):
         """Events (n, width), and their ``direction`` and ``impact``, (n, 2), to {task: (n, size)}."""
         shared = self.shared(events)
         given = {name: head(shared) for name, head in zip(self.tasks, self.heads, strict=True)}
-        return {n: value + vectors[self.tasks[n]] if vectors and self.tasks[n] else value for n, value in given.items()}
+        return {n: _corrected(v, vectors[self.tasks[n]]) if vectors and self.tasks[n] else v for n, v in given.items()}
+
+
+def _corrected(numbers: Tensor, vector: Tensor) -> Tensor:
+    return torch.cat([numbers[:, :2] + vector, numbers[:, 2:]], dim=1)
 
 
 def _head(hidden: int, size: int, *, correcting: bool) -> nn.Linear:
     head = nn.Linear(hidden, size)
     if correcting:
-        nn.init.zeros_(head.weight)
-        nn.init.zeros_(head.bias)
+        with torch.no_grad():
+            head.weight[:2] = 0
+            head.bias[:2] = 0
     return head
 
 

@@ -61,8 +61,8 @@ class Measuring:
     >>> charge = torch.zeros(1, 81)
     >>> charge[0, 38:41] = 10
     >>> found = Measuring(camera)(charge, charge > 0)
-    >>> {name: round(found[name].item(), 6) for name in ("size", "lon", "lat", "length", "axis_lon")}
-    {'size': 30.0, 'lon': 0.0, 'lat': -1.0, 'length': 0.816497, 'axis_lon': 0.0}
+    >>> {name: round(found[name].item(), 6) for name in ("size", "lon", "lat", "length")}
+    {'size': 30.0, 'lon': 0.0, 'lat': -1.0, 'length': 0.816497}
     """
 
     def __init__(self, geometry: CameraGeometry) -> None:

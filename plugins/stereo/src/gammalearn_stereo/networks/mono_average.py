@@ -13,6 +13,7 @@ from gammalearn_core.api import Maker
 from gammalearn_core.api import OutputSpec
 from gammalearn_core.api import TaskSpec
 from gammalearn_stereo import describing
+from gammalearn_stereo.heads import VECTORS
 from gammalearn_stereo.networks.base import StereoNetwork
 from gammalearn_stereo.tokens import Tokens
 
@@ -65,12 +66,17 @@ def _mean(task: TaskSpec, values: Tensor, logits: Tensor, tokens: Tokens) -> Ten
     """One task of all events, (n_events, size)."""
     if task.geometry == "class":
         return _mean_class(values, logits, tokens)
-    if task.geometry == "camera_vector" and task.size == 2:
-        own = tokens.frame.take(tokens.event)
-        values = own.offsets(tokens.telescopes.vectors(values)).to(logits.dtype)
-    elif task.geometry == "ground_vector" and task.size == 2:
-        values = values + tokens.position[:, :2].to(logits.dtype)
+    if task.geometry in VECTORS and task.size >= 2:
+        vector = _about_array(task.geometry, values[:, :2], tokens).to(logits.dtype)
+        values = torch.cat([vector, values[:, 2:]], dim=1)
     return tokens.groups.mean(values[:, None], logits[:, None])[:, 0]
+
+
+def _about_array(geometry: str, vectors: Tensor, tokens: Tokens) -> Tensor:
+    """Vectors (n, 2) that images have about their telescopes."""
+    if VECTORS[geometry] == "direction":
+        return tokens.frame.take(tokens.event).offsets(tokens.telescopes.vectors(vectors))
+    return vectors + tokens.position[:, :2]
 
 
 def _mean_class(scores: Tensor, logits: Tensor, tokens: Tokens) -> Tensor:

@@ -135,7 +135,7 @@ def _common(inputs: InputSpec) -> dict[str, list[Symmetry]]:
 
 
 def _angles(elements: list[Symmetry]) -> str:
-    return f"by multiples of 360/{len(elements)} deg" if len(elements) > 1 else "by none"
+    return f"by multiples of {360 // len(elements)} deg" if len(elements) > 1 else "by none"
 
 
 def _frame(batch: Batch) -> Frame:
