@@ -1,0 +1,1 @@
+"""What the notebook runs, in a kernel that needs no GammaLearn."""
