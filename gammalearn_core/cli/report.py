@@ -16,6 +16,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-root", type=Path, metavar="DIR", help="a folder to look for the run's data in, for images of events"
     )
+    parser.add_argument("--images", action="store_true", help="study images: pixels without a value")
+    parser.add_argument(
+        "--stress", action="store_true", help="study images with another night sky and another gain, too"
+    )
+    parser.add_argument(
+        "--observed", nargs="+", metavar="FILE", help="show simulation beside these DL1 files of observations"
+    )
+    parser.add_argument(
+        "--trust-settings",
+        action="store_true",
+        help="run the copy of the settings file, which is code: needed to study images if it defines a component",
+    )
     parser.add_argument("--no-events", action="store_true", help="leave out images of events, which need the data")
 
 
@@ -35,13 +47,25 @@ def figure_folders(arguments: argparse.Namespace) -> dict[str, Path]:
 
 def execute(arguments: argparse.Namespace, registry: Registry) -> int:
     """Write the page."""
+    from gammalearn_core.inspecting.paths import expand
     from gammalearn_core.reporting.commands import report
+    from gammalearn_core.reporting.studies.of_data import Wanted
 
+    data_root = arguments.data_root.expanduser().absolute() if arguments.data_root else None
+    wanted = Wanted(
+        images=arguments.images,
+        stress=arguments.stress,
+        observed=expand(arguments.observed) if arguments.observed else (),
+        data_root=data_root,
+        trust_settings=arguments.trust_settings,
+    )
     return report(
         arguments.run,
         output=arguments.output.expanduser() if arguments.output else None,
         figures=figure_folders(arguments),
-        data_root=arguments.data_root.expanduser().absolute() if arguments.data_root else None,
+        data_root=data_root,
+        registry=registry,
+        wanted=wanted,
         events=not arguments.no_events,
     )
 

@@ -12,10 +12,13 @@ from gammalearn_core.errors import EXIT_DONE
 from gammalearn_core.errors import DataError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
+from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.reporting.compare_page import compare_page
 from gammalearn_core.reporting.compare_page import run_folders
 from gammalearn_core.reporting.run_page import Page
 from gammalearn_core.reporting.run_page import make_page
+from gammalearn_core.reporting.studies.of_data import Wanted
+from gammalearn_core.reporting.studies.of_data import studies_of_data
 from gammalearn_core.reporting.writing import check_free
 from gammalearn_core.reporting.writing import write_report
 from gammalearn_core.reproducing.recorded import read_run
@@ -32,6 +35,8 @@ def report(
     figures: Mapping[str, Path] | None = None,
     data_root: Path | None = None,
     events: bool = True,
+    registry: Registry | None = None,
+    wanted: Wanted | None = None,
 ) -> int:
     """Write the page of a run.
 
@@ -47,6 +52,9 @@ def report(
         A folder to look for the run's data in.
     events : bool
         Whether images of events are looked for.
+    registry : Registry, optional
+    wanted : Wanted, optional
+        What is to be studied with the run's data.
 
     Returns
     -------
@@ -58,14 +66,15 @@ def report(
     SettingsError
         It is no run folder, its settings have been changed, or nothing can be written.
     DataError
-        A file of it is damaged.
+        A file of it is damaged, or what is wanted needs data that are not there.
     """
     folder = read_run(path.expanduser().absolute(), finished=False).folder
     page_file = output or folder.path / "report.html"
     check_free(page_file)
     with messages(None, console()):
         try:
-            page = make_page(folder, data_root=data_root, events=events, figures=folder.figures.is_dir())
+            more = studies_of_data(folder, registry or Registry().discover(), wanted or Wanted())
+            page = make_page(folder, data_root=data_root, events=events, figures=folder.figures.is_dir(), more=more)
         except _MALFORMED as error:
             raise _not_a_runs(folder.path, error) from error
     return _write(page_file, page, figures or {})

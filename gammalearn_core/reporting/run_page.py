@@ -32,6 +32,7 @@ from gammalearn_core.reporting.reading import predictions
 from gammalearn_core.reporting.reading import read
 from gammalearn_core.reporting.sections import Arranged
 from gammalearn_core.reporting.sections import arrange
+from gammalearn_core.reporting.studies import NOT_OPENED
 from gammalearn_core.reporting.studies import Sample
 from gammalearn_core.reporting.studies import Studies
 from gammalearn_core.reporting.studies import studies_of
@@ -71,6 +72,7 @@ def make_page(
     data_root: Path | None = None,
     events: bool = True,
     figures: bool = False,
+    more: Studies | None = None,
 ) -> Page:
     """The page of a run.
 
@@ -87,6 +89,8 @@ def make_page(
         Whether images of events are looked for.
     figures : bool
         Whether ``figures/`` of the run folder has the figures as files.
+    more : Studies, optional
+        What was found in the run's images.
 
     Raises
     ------
@@ -97,7 +101,7 @@ def make_page(
     quantities = Quantities(run.experiment, run.results.get("definitions") or {})
     curves = learning_curves(run.history, quantities, best=run.best_epoch, samples=run.samples)
     predicted, notes = _predictions(run, folder)
-    studies = _studies(predicted, run)
+    studies = _studies(predicted, run) + (NOT_OPENED if more is None else more)
     own = [*measured(run.results), *studies.items, *curves.charts]
     arranged = arrange(joined(own, others(folder.path)), studies.numbers, studies.missing)
     gallery, why = _gallery(folder, predicted, data_root) if events else (None, "the page was made without them")

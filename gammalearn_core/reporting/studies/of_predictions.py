@@ -6,6 +6,7 @@ from gammalearn_core.data.specs import Level
 from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.errors import DataError
 from gammalearn_core.reporting.studies.axes import AXES
+from gammalearn_core.reporting.studies.by_axis import SECTION
 from gammalearn_core.reporting.studies.by_axis import by_axes
 from gammalearn_core.reporting.studies.calibration import calibration
 from gammalearn_core.reporting.studies.distributions import distributions
@@ -20,6 +21,16 @@ from gammalearn_core.results.predictions import Predictions
 _NOTHING = "the run has no DL2 files: it has no test split, its data are no DL1 files, or no target has a table in DL2"
 _KNOWN = tuple(axis for axis in AXES if axis.name != "dead_pixels")
 """What predictions know; pixels are counted in images."""
+NOT_OPENED = Studies(
+    missing=[
+        Missing(
+            section=SECTION,
+            title=next(axis.heading for axis in AXES if axis.name == "dead_pixels"),
+            reason="they are counted in images, which `gammalearn report RUN --images` opens",
+        )
+    ]
+)
+"""What is missing if images are not studied."""
 
 
 def studies_of_predictions(folder: RunFolder) -> Studies:
@@ -44,8 +55,12 @@ def studies_of_predictions(folder: RunFolder) -> Studies:
 
 
 def studies_of(sample: Sample) -> Studies:
-    """All studies of samples with truth that need no images."""
-    return together([distributions(sample), calibration(sample), pulls(sample), by_axes(sample, _KNOWN)])
+    """All studies of samples with truth that need no images.
+
+    Events of the subarray are not studied by multiplicity: ``metrics.json`` has that.
+    """
+    axes = tuple(axis for axis in _KNOWN if axis.name != "multiplicity" or sample.level == "telescope")
+    return together([distributions(sample), calibration(sample), pulls(sample), by_axes(sample, axes)])
 
 
 def read_predictions(folder: RunFolder) -> Predictions | None:
@@ -77,4 +92,4 @@ def _specs(folder: RunFolder) -> tuple[list[str], Level]:
         raise DataError(f"{folder.specs_json} is not what a run writes: {error!r}") from error
 
 
-__all__ = ["read_predictions", "studies_of", "studies_of_predictions"]
+__all__ = ["NOT_OPENED", "read_predictions", "studies_of", "studies_of_predictions"]
