@@ -11,7 +11,12 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COMMAND = (sys.executable, "-m", "gammalearn_core")
-TELESCOPE = ("--array", "mst-mono", "--camera", "VERITAS", "--viewcone", "1.5", "--energy-range", "0.5", "20")
+SHOWERS = {
+    "showers": "--events 400 --array mst-mono --camera VERITAS --viewcone 1.5 --energy-range 0.5 20",
+    "stereo_four": "--events 80 --array 4mst --camera VERITAS --viewcone 1.5 --energy-range 0.5 20",
+    "stereo_mixed": "--events 50 --array mixed --viewcone 2 --energy-range 0.1 10",
+}
+"""Options of `gammalearn showers`, by folder."""
 
 
 @pytest.fixture(scope="session")
@@ -21,10 +26,12 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in EXAMPLES.glob("*.py"):
         shutil.copy(path, folder)
     (folder / "data").symlink_to(EXAMPLES / "data")
-    for particle in ("gamma", "proton"):
-        given = ("-o", str(folder / "showers"), "--particle", particle, "--events", "400", *TELESCOPE)
-        done = subprocess.run([*COMMAND, "showers", *given], capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == 0, done.stderr
+    for name, options in SHOWERS.items():
+        for particle in ("gamma", "proton"):
+            given = ("-o", str(folder / name), "--particle", particle, *options.split())
+            command = [*COMMAND, "showers", *given]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+            assert done.returncode == 0, done.stderr
     return folder
 
 
