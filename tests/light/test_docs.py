@@ -54,6 +54,7 @@ PAGES = (
     "predicting.md",
     "export.md",
     "metrics.md",
+    "studies.md",
     "plugins.md",
 )
 HDF5 = b"\x89HDF\r\n\x1a\n"

@@ -47,6 +47,8 @@ MOST = 2000
 PARAMETERS = tuple(n for n in (*ESSENTIAL, *OTHERS) if n not in ("hillas_fov_lon", "hillas_fov_lat", "hillas_psi"))
 _PIXELS = {"image": "charge of a pixel [p.e.]", "peak_time": "peak time of a pixel [ns]"}
 _BINS = 50
+_TOLD = ("observed_image", "observed_sum", "observed_hillas_width", "observed_gammaness", "observed_energy")
+"""Charts whose distances are in the table of numbers; all have them in their notes."""
 _NOISE = 0.9
 """Share of the pixels whose charges are drawn by themselves: those are of the night sky for the most part."""
 _WEAKEST = 1.0
@@ -276,6 +278,8 @@ def _compared(
     if limits is None:
         reason = "all values are the same"
         return Studies(missing=[Missing(section=SECTION, title=title, reason=reason)])
+    numbers = [_distance(id, title, ordered[OBSERVED], kind, v) for kind, v in ordered.items() if kind != OBSERVED]
+    apart = ", ".join(f"{n.title.rpartition(' ')[2]} {n.value:.3f}" for n in numbers)
     chart = Chart(
         id=id,
         section=SECTION,
@@ -286,11 +290,11 @@ def _compared(
         series=shares_of_all(ordered, limits),
         x_log=x_log,
         y_log=y_log,
-        note=note,
-        definition="share of the samples of a kind that are in a bin; numbers of samples in parentheses",
+        note=f"distance from observed: {apart}; {note}".rstrip("; "),
+        definition="share of the samples of a kind that are in a bin; numbers of samples in parentheses. The distance"
+        " is the largest difference of cumulated distributions",
     )
-    numbers = [_distance(id, title, ordered[OBSERVED], kind, v) for kind, v in ordered.items() if kind != OBSERVED]
-    return Studies(items=[chart], numbers=numbers)
+    return Studies(items=[chart], numbers=numbers if id in _TOLD else [])
 
 
 def _edges(values: Kinds, *, log: bool) -> Floats | None:

@@ -248,7 +248,7 @@ def _charts(
         series=[s for s in change if s is not None],
         x_marks=mark,
         note="the intervals are those of the change, by a paired bootstrap over showers: the events are the same",
-        definition=f"{measured.title} with the shift less that without. {told}",
+        definition=f"{measured.title} with the shift less that without: {told}",
     )
     return Studies(items=[number] if paired.empty else [number, paired])
 
