@@ -15,8 +15,8 @@ def layout_problems(layout: str) -> Sequence[Problem]:
 
     Examples
     --------
-    >>> [str(problem) for problem in layout_problems("ctapipe")]
-    ["layout: 'ctapipe' is not a layout of GammaBoard: gammalearn or lstchain"]
+    >>> [problem.what for problem in layout_problems("ctapipe")]
+    ["'ctapipe' is not a layout of GammaBoard"]
     """
     if layout in LAYOUTS:
         return []

@@ -65,7 +65,8 @@ def _read(path: Path) -> Sample | str:
         reader = next((one for one in (lstchain, ctapipe) if one.holds(h5)), None)
         if reader is None:
             raise DataError(f"{path} is no DL2 file of ctapipe's or lstchain's layout")
-        return reader.read(h5, path) or f"{path.name} has no simulated truth, and is not used"
+        found = reader.read(h5, path)
+    return f"{path.name} has no simulated truth, and is not used" if found is None else found
 
 
 def _check_kinds(samples: list[Sample]) -> None:
