@@ -22,7 +22,7 @@ class NestedError(SettingsError):
     """Problems of a component in the parameters of another, which say where it stands."""
 
 
-@frozen(repr=False)
+@frozen(repr=False, eq=False)
 class ComponentMaker:
     """Makes a component that stands in the parameters of another: a `Maker`."""
 
