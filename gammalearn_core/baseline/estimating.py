@@ -28,8 +28,6 @@ from gammalearn_core.data.truth import PRIMARY
 
 Floats = NDArray[np.float64]
 _log = logging.getLogger(__name__)
-_AXES = 3
-"""Two axes meet at some point, whatever their errors; the third tells."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -74,7 +72,7 @@ def estimate(opened: OpenedRun, images: ImageTable, growth: Growth) -> Estimates
         _put(made, ask, forests[number].gammaness(_taken(second, ask)))
     quantities = _joined(images, made, len(opened.events))
     if geometry is not None:
-        quantities = _with_axes(quantities, geometry, counts=_axes_of_events(images, len(opened.events)))
+        quantities = _with_axes(quantities, geometry)
     asked = ~np.isin(np.arange(len(opened.events)), opened.splits["train"])
     return Estimates(
         quantities={name: np.where(asked, values, np.nan) for name, values in quantities.items()},
@@ -154,7 +152,11 @@ def _lessons(opened: OpenedRun, images: ImageTable) -> Lessons:
 
 
 def _joined(images: ImageTable, made: Mapping[str, Floats], n_events: int) -> dict[str, Any]:
-    """Means over the images of each event, weighted by intensity; of directions as unit vectors."""
+    """Means over the images of each event, weighted by intensity; of directions as unit vectors.
+
+    Directions are weighted as their axes are, since those of long, narrow images are known better; an image without
+    width counts as if it were round.
+    """
     weight = _weight(images)
     found: dict[str, Any] = {}
     if "log_energy" in made:
@@ -163,7 +165,8 @@ def _joined(images: ImageTable, made: Mapping[str, Floats], n_events: int) -> di
         found["prediction"] = _mean(images, made["gammaness"], weight, n_events)
     if "disp" in made:
         alt, az = direction(images, made["disp"])
-        found["alt"], found["az"] = _mean_direction(images, alt, az, weight, n_events)
+        of_axes = images.axes().weight
+        found["alt"], found["az"] = _mean_direction(images, alt, az, np.where(of_axes > 0, of_axes, weight), n_events)
     return found
 
 
@@ -185,13 +188,12 @@ def _mean_direction(
     return np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(-y, x)) % 360
 
 
-def _with_axes(quantities: Mapping[str, Floats], geometry: Geometry, *, counts: NDArray[np.int64]) -> dict[str, Floats]:
-    """Directions and impact points of axes; of fewer than three axes the direction is that of disp, if it is known."""
+def _with_axes(quantities: Mapping[str, Floats], geometry: Geometry) -> dict[str, Floats]:
+    """Impact points of axes, and their directions where disp knows of none."""
     found = {**quantities, **attrs.asdict(geometry, filter=attrs.filters.exclude("height"))}
     for name in ("alt", "az"):
         if name in quantities:
-            trusted = (counts >= _AXES) & np.isfinite(geometry.alt)
-            found[name] = np.where(trusted | ~np.isfinite(quantities[name]), found[name], quantities[name])
+            found[name] = np.where(np.isfinite(quantities["alt"]), quantities[name], found[name])
     return found
 
 

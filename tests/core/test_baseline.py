@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from dl2 import tasks
 from runs import EXAMPLES
 from runs import read
 from runs import run
@@ -20,12 +21,15 @@ from runs import write_settings
 
 pytest.importorskip("sklearn")
 
+from gammalearn_core.baseline.estimating import _joined
 from gammalearn_core.baseline.features import direction
 from gammalearn_core.baseline.features import true_disp
 from gammalearn_core.baseline.forests import Forests
 from gammalearn_core.baseline.forests import Growth
 from gammalearn_core.baseline.forests import Lessons
+from gammalearn_core.baseline.images import ImageTable
 from gammalearn_core.baseline.images import from_columns
+from gammalearn_core.baseline.quantities import kinds_of
 from gammalearn_core.builtin.loaders.dl1 import DL1Source
 from gammalearn_core.cli import main
 from gammalearn_core.cli.baseline import add_arguments
@@ -215,6 +219,12 @@ def test_of_the_subarray_axes_cut_each_other(tmp_path: Path, capsys: pytest.Capt
     assert "telescopes" in capsys.readouterr().out
 
 
+def test_of_single_images_there_are_no_impact_points() -> None:
+    learned = tasks("impact", "energy")
+    assert kinds_of(learned) == {"impact": "impact", "energy": "energy"}
+    assert kinds_of(learned, level="telescope") == {"energy": "energy"}
+
+
 def test_disp_leads_back_to_the_direction(open_dl1: Callable[..., DL1Source]) -> None:
     source = open_dl1("gamma_prod4_sst1m")
     events = source.events
@@ -264,3 +274,29 @@ def test_images_without_parameters_have_no_prediction() -> None:
     predicted = forests.regressions(features)
     for values in (predicted["log_energy"], forests.gammaness(features | predicted)["gammaness"]):
         assert np.isnan(values).tolist() == [True] * 5 + [False] * 35
+
+
+def test_directions_of_several_images_are_weighted_as_their_axes() -> None:
+    """Of two gammas, each seen by two telescopes, the second of which has a line as its image."""
+    values = {
+        "hillas_intensity": np.array([100.0, 100.0, 300.0, 100.0]),
+        "hillas_length": np.array([0.3, 0.2, 0.2, 0.2]),
+        "hillas_width": np.array([0.1, 0.2, 0.2, 0.0]),
+        "hillas_fov_lon": np.zeros(4),
+        "hillas_fov_lat": np.array([0.0, 1.0, 0.0, 1.0]),
+        "hillas_psi": np.full(4, 90.0),
+    }
+    images = ImageTable(
+        event=np.array([0, 0, 1, 1]),
+        camera=np.zeros(4, dtype=np.int64),
+        cameras=("camera",),
+        position=np.zeros((4, 3)),
+        pointing_alt=np.full(4, 60.0),
+        pointing_az=np.full(4, 0.0),
+        values=values,
+        origin="made here",
+    )
+    found = _joined(images, {"disp": np.array([0.5, 0.5, 0.5, 0.5])}, 2)
+    # Directions are 60.5 and 61.5 deg high, with weights of 3 to 1 in both.
+    assert found["alt"].tolist() == pytest.approx([60.75, 60.75], abs=1e-3)
+    assert (found["az"] % 360).tolist() == pytest.approx([0, 0], abs=1e-9)
