@@ -17,9 +17,10 @@ from gammalearn_core.baseline.hillas import Pixels
 from gammalearn_core.baseline.hillas import parameters
 from gammalearn_core.data.sky import from_offset
 from gammalearn_core.data.sky import to_offset
+from gammalearn_stereo.cleaning import Cleaning
+from gammalearn_stereo.cleaning import noise
 from gammalearn_stereo.crossing import Pairs
 from gammalearn_stereo.measuring import Measuring
-from gammalearn_stereo.measuring import Thresholds
 from gammalearn_stereo.networks.attention import StereoAttention
 from gammalearn_stereo.networks.pooling import StereoPooling
 from gammalearn_stereo.sky import Frame
@@ -147,7 +148,7 @@ def test_parameters_are_those_of_the_baseline() -> None:
     batch = showers((3, 4), noise=1.0)
     for key, group in batch.images.items():
         measuring = Measuring(CAMERAS[key])
-        mask = measuring.cleaned(group.pixels[:, 0], Thresholds(picture=6.0, boundary=3.0))
+        mask = Cleaning(CAMERAS[key]).tail_cuts(group.pixels[:, 0], 6.0, 3.0)
         found = {n: v.numpy() for n, v in measuring(group.pixels[:, 0], mask, group.pixels[:, 1]).items()}
         wanted = parameters(
             Pixels.of(CAMERAS[key]), group.pixels[:, 0].numpy(), mask.numpy(), group.pixels[:, 1].double().numpy()
@@ -166,10 +167,9 @@ def test_parameters_are_those_of_the_baseline() -> None:
 
 def test_tail_cuts_are_those_of_ctapipe() -> None:
     geometry = CAMERAS["Large"]
-    measuring = Measuring(geometry)
     generator = np.random.default_rng(4)
     charge = torch.from_numpy(generator.exponential(3.0, (20, geometry.n_pixels)))
-    mask = measuring.cleaned(charge, Thresholds(picture=8.0, boundary=4.0)).numpy()
+    mask = Cleaning(geometry).tail_cuts(charge, 8.0, 4.0).numpy()
     start, indices = geometry.neighbours
     for image, kept in zip(charge.numpy(), mask, strict=True):
         near = [indices[start[i] : start[i + 1]] for i in range(geometry.n_pixels)]
@@ -178,6 +178,31 @@ def test_tail_cuts_are_those_of_ctapipe() -> None:
             for i in range(geometry.n_pixels)
         ]
         assert kept.tolist() == wanted
+
+
+def test_the_main_island_is_that_of_the_brightest_pixel() -> None:
+    geometry = CAMERAS["Large"]
+    generator = np.random.default_rng(6)
+    charge = torch.from_numpy(generator.exponential(3.0, (30, geometry.n_pixels)))
+    mask = charge > 3
+    mask[-1] = False
+    found = Cleaning(geometry).main_island(charge, mask)
+    start, indices = geometry.neighbours
+    for image, within, island in zip(charge.numpy(), mask.numpy(), found.numpy(), strict=True):
+        reached, ahead = set(), [int(np.where(within, image, -1).argmax())] if within.any() else []
+        while ahead:
+            pixel = ahead.pop()
+            reached.add(pixel)
+            ahead += [i for i in indices[start[pixel] : start[pixel + 1]] if within[i] and i not in reached]
+        assert set(np.flatnonzero(island)) == reached
+
+
+def test_thresholds_follow_the_noise_and_not_the_light() -> None:
+    charge = 5 + 2 * torch.randn(4, 2000, dtype=torch.float64)
+    charge[:, :200] += 100
+    middle, sigma = noise(charge)
+    torch.testing.assert_close(middle, torch.full_like(middle, 5), atol=0.5, rtol=0)
+    torch.testing.assert_close(sigma, torch.full_like(sigma, 2), atol=0.4, rtol=0)
 
 
 def test_the_slope_of_the_peak_time_is_along_the_axis() -> None:

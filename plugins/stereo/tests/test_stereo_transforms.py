@@ -227,7 +227,7 @@ def test_images_on_a_grid_are_refused() -> None:
         Moments(inputs=inputs)
 
 
-def test_pixels_that_count_are_those_of_the_mask_if_there_is_one() -> None:
+def test_pixels_that_count_are_those_of_a_mask_that_is_named() -> None:
     camera = replace_channels("Large", ("image", "image_mask"))
     inputs = InputSpec(level="subarray", cameras={"Large": camera})
     group = showers([2]).images["Large"]
@@ -237,7 +237,8 @@ def test_pixels_that_count_are_those_of_the_mask_if_there_is_one() -> None:
     batch = Batch(
         images={"Large": replace(group, pixels=pixels, channels=camera.channels)}, events={"row": torch.arange(1)}
     )
-    masked = Moments(inputs=inputs)(batch, generator()).images["Large"].columns
+    masking = Moments(inputs=inputs, mask="image_mask", main_island=False)
+    masked = masking(batch, generator()).images["Large"].columns
     cut = Moments(inputs=inputs, thresholds=(4, 2))(batch, generator()).images["Large"].columns
     torch.testing.assert_close(masked["stereo_size"], pixels[:, 0, :5].double().clamp_min(0).sum(dim=1))
     assert cut["stereo_size"] > masked["stereo_size"]
@@ -250,8 +251,9 @@ def replace_channels(key: str, channels: tuple[str, ...]) -> object:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"thresholds": (4, 8)}, "thresholds must be two charges above 0, the larger one first"),
-        ({"thresholds": (8, 0)}, "thresholds must be two charges above 0"),
+        ({"thresholds": (4, 8)}, "thresholds must be two numbers above 0, the larger one first"),
+        ({"thresholds": (8, 0)}, "thresholds must be two numbers above 0"),
+        ({"noise": 5}, "noise must be two numbers above 0"),
         ({"mask": "image_mask", "thresholds": (8, 4)}, "either mask or thresholds"),
         ({"mask": "pek_time"}, r"images of Large have no channel 'pek_time' \(did you mean 'peak_time'\?\)"),
     ],
@@ -259,3 +261,31 @@ def replace_channels(key: str, channels: tuple[str, ...]) -> object:
 def test_wrong_parameters_of_moments_are_told(parameters: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Moments(inputs=INPUTS, **parameters)
+
+
+def test_moments_do_not_depend_on_the_pedestal() -> None:
+    batch = showers([3, 4], noise=0.3)
+    wanted = Moments(inputs=INPUTS)(batch, generator())
+    shifted = {key: replace(group, pixels=group.pixels + 7) for key, group in batch.images.items()}
+    again = Moments(inputs=INPUTS)(replace(batch, images=shifted), generator())
+    for key, group in again.images.items():
+        for name in COLUMNS:
+            found, other = group.columns[name], wanted.images[key].columns[name]
+            torch.testing.assert_close(found, other, atol=1e-4, rtol=1e-3, msg=name)
+
+
+def test_an_island_beside_the_image_does_not_turn_its_axis() -> None:
+    batch = showers([4])
+    plain = Moments(inputs=INPUTS)(batch, generator()).images["Large"].columns
+    group = batch.images["Large"]
+    geometry = CAMERAS["Large"]
+    away = (
+        torch.from_numpy(np.degrees(np.column_stack([geometry.y, geometry.x]) / 28.0)) - torch.tensor([2.5, -2.5])
+    ).norm(dim=1)
+    pixels = group.pixels.clone()
+    pixels[:, 0, away.argsort()[:3]] = 10
+    spoiled = replace(batch, images={"Large": replace(group, pixels=pixels)})
+    kept = Moments(inputs=INPUTS)(spoiled, generator()).images["Large"].columns
+    whole = Moments(inputs=INPUTS, main_island=False)(spoiled, generator()).images["Large"].columns
+    torch.testing.assert_close(kept["stereo_length"], plain["stereo_length"])
+    assert (whole["stereo_length"] > 1.2 * plain["stereo_length"]).all()

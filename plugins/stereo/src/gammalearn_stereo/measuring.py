@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from attrs import frozen
 from torch import Tensor
 
 from gammalearn_core.api import CameraGeometry
@@ -28,14 +26,6 @@ NAMES = (
 PREFIX = "stereo_"
 COLUMNS = tuple(PREFIX + name for name in NAMES)
 """Names as columns of images."""
-
-
-@frozen(kw_only=True, eq=False)
-class Thresholds:
-    """Tail cuts, p.e.: of picture pixels, and of boundary pixels beside them."""
-
-    picture: float
-    boundary: float
 
 
 class Measuring:
@@ -69,27 +59,14 @@ class Measuring:
         # The camera frame has x along altitude and y along azimuth.
         places = np.degrees(np.column_stack([geometry.y, geometry.x]) / geometry.focal_length)
         self.scale = float(np.hypot(*places.T).max()) or 1.0
-        start, indices = geometry.neighbours
+        start, _ = geometry.neighbours
         counts = np.diff(start)
-        table = np.full((geometry.n_pixels, max(int(counts.max(initial=0)), 1)), geometry.n_pixels, dtype=np.int64)
-        rank = np.arange(len(indices)) - np.repeat(start[:-1], counts)
-        table[np.repeat(np.arange(geometry.n_pixels), counts), rank] = indices
         self.powers = _powers(torch.from_numpy(places / self.scale))
-        self.neighbours = torch.from_numpy(table)
         self.rim = torch.from_numpy(counts < counts.max(initial=0))
 
     def to(self, device: torch.device) -> None:
         """Take what it needs to a device."""
-        self.powers, self.neighbours, self.rim = (t.to(device) for t in (self.powers, self.neighbours, self.rim))
-
-    def cleaned(self, charge: Tensor, cuts: Thresholds) -> Tensor:
-        """Pixels that tail cuts leave, (n, n_pixels): those of the picture with one beside them, and these."""
-        picture, boundary = charge >= cuts.picture, charge >= cuts.boundary
-        return (picture & self._beside(boundary)) | (boundary & self._beside(picture))
-
-    def _beside(self, marked: Tensor) -> Tensor:
-        """Pixels with a neighbour that is marked."""
-        return F.pad(marked, (0, 1))[:, self.neighbours].any(dim=2)
+        self.powers, self.rim = self.powers.to(device), self.rim.to(device)
 
     @torch.no_grad()
     def __call__(self, charge: Tensor, mask: Tensor, time: Tensor | None = None) -> dict[str, Tensor]:
@@ -163,4 +140,4 @@ def _third(sums: Tensor, u: Tensor, v: Tensor) -> Tensor:
     return third - 3 * first * second + 2 * first**3
 
 
-__all__ = ["COLUMNS", "NAMES", "PREFIX", "Measuring", "Thresholds"]
+__all__ = ["COLUMNS", "NAMES", "PREFIX", "Measuring"]
