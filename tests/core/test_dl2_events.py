@@ -68,7 +68,7 @@ def test_the_tools_are_told_of_our_columns_and_of_the_offsets(
     dl1 = tmp_path / "gamma.dl1.h5"
     shutil.copy(LST, dl1)
     change(dl1, "/configuration/simulation/run", max_viewcone_radius=viewcone)
-    made = predict(dl1)
+    made = predict(dl1, names=("impact", "energy", "direction", "particle"))
     path = write_dl2_of(tmp_path / "gamma.dl2.h5", dl1, made.predictions, made.tasks, "x")
     config = write_irf_config(tmp_path, [path], made.tasks)
     assert config is not None

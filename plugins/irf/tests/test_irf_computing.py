@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import astropy.units as u
+import h5py
 import numpy as np
 import pytest
 from irf_truth import ANGLE_SIGMA
@@ -15,6 +16,7 @@ from irf_truth import RADIUS
 from irf_truth import TASKS
 from irf_truth import thrown
 from irf_truth import write_dl2
+from irf_truth import write_table
 from pyirf.benchmarks import angular_resolution
 from pyirf.benchmarks import energy_bias_resolution
 from pyirf.binning import create_histogram_table
@@ -41,6 +43,7 @@ from gammalearn_irf.finding import find_files
 from gammalearn_irf.options import Options
 from gammalearn_irf.reading import Sample
 from gammalearn_irf.reading import read_samples
+from gammalearn_irf.reading.predicted import read_predictions
 
 FIXED = Options(gamma_efficiency=0.7, theta_efficiency=0.7, energy_bins=(0.1, 10.0, 2), fov_bins=(0, 1))
 HOURS = 50 * u.h
@@ -246,6 +249,22 @@ def test_a_network_of_directions_only_gets_what_directions_tell(folder: Callable
     assert [*made.tables] == ["direction", "area"]
     with pytest.raises(DataError, match="no predictions of energy"):
         responses(read_samples(find_files(path))[0][0], made)
+
+
+def test_impact_points_in_the_group_of_directions_are_not_taken_for_these(tmp_path: Path) -> None:
+    showers = thrown(primary=0, count=100, seed=1)
+    path = write_dl2(tmp_path / "gamma.dl2.h5", showers)
+    places = {f"GammaLearnCore_core_{axis}": np.zeros(len(showers["event_id"])) for axis in "xy"}
+    ids = np.column_stack([showers[name] for name in ("obs_id", "event_id")])
+    with h5py.File(path, "r+") as h5:
+        write_table(
+            h5,
+            "/dl2/event/subarray/geometry/GammaLearnCore",
+            {"obs_id": ids[:, 0], "event_id": ids[:, 1], **places, "GammaLearnCore_is_valid": ids[:, 0] > -1},
+        )
+        columns, algorithms = read_predictions(h5, ids)
+    assert algorithms["direction"] == "GammaLearnDirection"
+    np.testing.assert_array_equal(columns["reco_alt"].to_value("deg"), showers["alt"])
 
 
 def test_point_like_gammas_have_one_bin_and_their_area(folder: Callable[..., Path]) -> None:
