@@ -23,6 +23,7 @@ from runs import write_settings
 
 from gammalearn_core.baseline.opening import OpenedRun
 from gammalearn_core.baseline.opening import opened_run
+from gammalearn_core.cli import main
 from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.errors import DataError
 from gammalearn_core.plugin import Registry
@@ -304,3 +305,41 @@ def test_charges_of_another_gain_are_found_to_be_apart(opened: OpenedRun, data: 
 def test_files_of_another_camera_are_refused(opened: OpenedRun) -> None:
     with pytest.raises(DataError, match="NectarCam"):
         beside_observation(opened, Registry().discover(), [TESTS / "gammalearn-0.15_dl1_realdata_example.h5"])
+
+
+def report(finished: Path, page: Path, *arguments: str) -> int:
+    """`gammalearn report`, without images of events."""
+    return main(["report", str(finished), "-o", str(page), "--no-events", *arguments])
+
+
+def test_the_page_has_what_is_asked_for_and_else_the_reason(finished: Path, data: Path, tmp_path: Path) -> None:
+    plain_page, page, again = (tmp_path / f"{n}.html" for n in ("plain", "page", "again"))
+    assert report(finished, plain_page) == 0
+    assert "gammalearn report RUN --images" in plain_page.read_text()
+    assert "Stress test" not in plain_page.read_text()
+    asked = ["--stress", "--observed", str(data / "proton*.h5")]
+    assert report(finished, page, *asked) == 0
+    for text in ("Stress test", "Simulation beside observation", "auc_by_dead_pixels", "stress_gain_auc_change"):
+        assert text in page.read_text()
+    assert "gammalearn report RUN --images" not in page.read_text()
+    assert report(finished, again, *asked) == 0
+    assert again.read_bytes() == page.read_bytes()
+
+
+def test_a_page_whose_data_are_not_there_is_made_without_images_and_refused_with_them(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(finished, tmp_path / "elsewhere" / "run"))
+    assert report(folder, tmp_path / "page.html") == 0
+    for option in ("--images", "--stress"):
+        assert report(folder, tmp_path / "other.html", option) == 4
+        assert "--data-root" in capsys.readouterr().err
+    assert not (tmp_path / "other.html").exists()
+
+
+def test_observed_files_that_are_not_there_are_told(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(finished, tmp_path / "page.html", "--observed", str(tmp_path / "none.h5")) == 2
+    assert "none.h5" in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()

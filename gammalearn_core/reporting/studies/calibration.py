@@ -10,6 +10,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.special import betaincinv
 
 from gammalearn_core.reporting.charts import Chart
@@ -28,6 +29,8 @@ SECTION = "Calibration of gammaness"
 EDGES: Floats = np.linspace(0, 1, 11)
 EDGES.flags.writeable = False
 _DRAWS = 400
+_AT_ONCE = 2**22
+"""Numbers that are drawn at once, about."""
 _PRIOR = (
     "calibration is that of the mixture of particles in the test split, whose shares are simulated and not those of the"
     " sky; weights and balancing in training shift it"
@@ -133,14 +136,15 @@ def perfect_errors(gammaness: ArrayLike, groups: ArrayLike, *, edges: ArrayLike 
     of = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
     mean = np.bincount(of, weights=score) / np.bincount(of)
     numbers, k = _bins(score, limits), len(limits) - 1
-    n = np.maximum(np.bincount(numbers[numbers >= 0], minlength=k), 1)
-    sums, rng = _sums(score, numbers, k), np.random.default_rng(seed)
-    drawn = ((rng.random(len(mean)) < mean)[of].astype(np.float64) for _ in range(_DRAWS))
-    return np.sort([np.abs(_sums(gamma, numbers, k) - sums).sum() / n[_has(numbers, k)].sum() for gamma in drawn])
-
-
-def _has(numbers: NDArray[np.int64], k: int) -> NDArray[np.bool_]:
-    return np.bincount(numbers[numbers >= 0], minlength=k) > 0
+    inside = numbers >= 0
+    in_bins = csr_array((np.ones(int(inside.sum())), (numbers[inside], of[inside])), shape=(k, len(mean)))
+    sums, rng = _sums(score, numbers, k)[:, None], np.random.default_rng(seed)
+    step = max(1, min(_DRAWS, _AT_ONCE // len(mean)))
+    errors = [
+        np.abs(in_bins @ (rng.random((len(mean), min(step, _DRAWS - start))) < mean[:, None]) - sums).sum(axis=0)
+        for start in range(0, _DRAWS, step)
+    ]
+    return np.sort(np.concatenate(errors)) / max(1, int(inside.sum()))
 
 
 def calibration(sample: Sample) -> Studies:
