@@ -1,9 +1,9 @@
 """Events that four identical telescopes saw: particle, energy, direction and impact point, by attention over images.
 
-    gammalearn showers -o examples/stereo_four --particle gamma --events 20000 --array 4mst --camera VERITAS \
-        --energy-range 0.2 20 --viewcone 1.5 --scatter-radius 300
-    gammalearn showers -o examples/stereo_four --particle proton --events 20000 --array 4mst --camera VERITAS \
-        --energy-range 0.5 50 --viewcone 1.5 --scatter-radius 350
+    gammalearn showers -o examples/stereo_four --particle gamma --events 10000 --array 4mst --camera VERITAS \
+        --energy-range 0.2 20 --viewcone 1.5 --scatter-radius 300 --seed 1
+    gammalearn showers -o examples/stereo_four --particle proton --events 10000 --array 4mst --camera VERITAS \
+        --energy-range 0.5 50 --viewcone 1.5 --scatter-radius 350 --seed 1
     gammalearn run examples/stereo_four.py --logdir runs
     gammalearn baseline runs/stereo-four/…
 
@@ -23,7 +23,7 @@ experiment = Experiment(
     filters=[ref("core.intensity", minimum=50), ref("core.multiplicity", minimum=2)],
     transforms=[
         ref("stereo.random_turn"),
-        ref("stereo.moments"),
+        ref("stereo.moments", mask="image_mask"),
         ref("core.relative_time", mask="image_mask", clip=20.0, zero_outside=True),
         ref("core.log_charge", scale=3.0),
         ref("core.normalise"),
@@ -43,7 +43,7 @@ experiment = Experiment(
     balance=ref("core.fixed_weights", weights={"energy": 2.0, "direction": 3.0}),
     optimizer=ref("core.adamw", lr=3e-3),
     schedule=ref("core.one_cycle"),
-    epochs=12,
+    epochs=16,
     clip_norm=1.0,
     batch_size=64,
     reports=[ref("core.html")],

@@ -20,7 +20,7 @@ experiment = Experiment(
     transforms=[
         ref("stereo.drop_telescopes", probability=0.2, minimum=2),
         ref("stereo.random_turn"),
-        ref("stereo.moments"),
+        ref("stereo.moments", mask="image_mask"),
         ref("core.relative_time", mask="image_mask", clip=20.0, zero_outside=True),
         ref("core.log_charge", scale=3.0),
         ref("core.normalise"),
