@@ -26,7 +26,7 @@ def order(source: DL1Source, size: int) -> Order:
 
 def streaming(settings: clock.Settings) -> tuple[Iterator[int], Iterator[int]]:
     """Data that do not fit in memory: the first steps of one epoch fill it, and the next epoch is measured."""
-    source = DL1Source(settings["files"], buffer_mb=settings["buffer_mb"], threads=settings["threads"])
+    source = _source(settings)
     steps = order(source, settings["size"])
     if steps.whole:
         raise SystemExit("the data fit in memory: this measures what does not")
@@ -38,11 +38,18 @@ def streaming(settings: clock.Settings) -> tuple[Iterator[int], Iterator[int]]:
 
 def memory(settings: clock.Settings) -> tuple[Iterator[int], Iterator[int]]:
     """Data that fit in memory: one epoch reads them, and the next is measured."""
-    source = DL1Source(settings["files"], buffer_mb=settings["buffer_mb"], threads=settings["threads"])
+    source = _source(settings)
     steps = order(source, settings["size"])
     if not steps.whole:
         raise SystemExit("the data do not fit in memory: this measures what does")
     return _sizes(source, steps.steps(0), settings), _sizes(source, steps.steps(1), settings)
+
+
+def _source(settings: clock.Settings) -> DL1Source:
+    options = {name: settings[name] for name in ("buffer_mb", "threads")}
+    source = DL1Source(settings["files"], level=settings.get("level", "telescope"), **options)
+    settings["told"] = {"samples": len(source.events), "images": len(source.events.images)}
+    return source
 
 
 def _sizes(source: DL1Source, steps: Iterator[NDArray[np.int64]], settings: clock.Settings) -> Iterator[int]:
