@@ -210,15 +210,14 @@ def test_a_calibrated_classifier_is_on_the_line() -> None:
 
 
 def test_a_classifier_that_is_too_sure_is_off_the_line_by_as_much() -> None:
-    """0.9 is said where 0.7 are gammas, and 0.1 where 0.2 are."""
-    gammaness = np.repeat([0.95, 0.05], 1000)
-    primary = np.concatenate([np.repeat([0, 101], [700, 300]), np.repeat([0, 101], [200, 800])])
-    found = calibration(sample(2000, gammaness=gammaness, primary=primary))
-    assert values(found)["calibration_error"] == pytest.approx((0.25 + 0.15) / 2)
-    assert values(found)["brier_score"] == pytest.approx(
-        0.5 * (0.7 * 0.05**2 + 0.3 * 0.95**2 + 0.2 * 0.95**2 + 0.8 * 0.05**2)
-    )
-    assert values(found)["calibration_error"] > perfect_errors(gammaness, np.arange(2000))[-1]
+    """0.95 is said of 1000 of which 0.7 are gammas, and 0.05 of 3000 of which 0.2 are."""
+    gammaness = np.repeat([0.95, 0.05], [1000, 3000])
+    primary = np.repeat([0, 101, 0, 101], [700, 300, 600, 2400])
+    found = calibration(sample(4000, gammaness=gammaness, primary=primary))
+    assert values(found)["calibration_error"] == pytest.approx(0.25 * 0.25 + 0.75 * 0.15)
+    squares = 0.25 * (0.7 * 0.05**2 + 0.3 * 0.95**2) + 0.75 * (0.2 * 0.95**2 + 0.8 * 0.05**2)
+    assert values(found)["brier_score"] == pytest.approx(squares)
+    assert values(found)["calibration_error"] > perfect_errors(gammaness, np.arange(4000))[-1]
     series = chart(found, "reliability").series[0]
     assert (series.y[0], series.y[9]) == (0.2, 0.7)
     assert np.isnan(series.y[1:9]).all()
