@@ -146,6 +146,20 @@ def test_a_hostile_run_writes_in_its_folder_only(make_run: MakeRun, tmp_path: Pa
     assert (folder / f"{folder.name}_settings.json").is_file()
 
 
+def test_a_run_that_is_called_like_the_notebook_is_beside_it(make_run: MakeRun, tmp_path: Path) -> None:
+    main([str(make_run("gammaboard.ipynb")), "-o", str(tmp_path / "board")])
+    assert json.loads((tmp_path / "board" / "gammaboard.ipynb").read_text())["nbformat"] == 4
+    assert (tmp_path / "board" / "gammaboard.ipynb_20260101T000000Z-01234567" / "gamma.h5").is_file()
+
+
+def test_settings_that_no_file_can_say_are_escaped(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    (run / "experiment.json").write_text(json.dumps({"name": "\ud800<b>", "epochs": float("inf")}))
+    main([str(run), "-o", str(tmp_path / "board")])
+    told = json.loads((tmp_path / "board" / NAME / f"{NAME}_settings.json").read_text())
+    assert told["settings"] == {"name": "\ud800<b>", "epochs": None}
+
+
 def test_names_that_gammaboard_would_mix_up_get_the_runs_id() -> None:
     assert free_name("net_reco", "id1", {}, "run") == "net_reco_id1"
     assert free_name("net", "", {"NET": "another"}, "run") == "net_2"
@@ -222,6 +236,7 @@ def test_what_stays_empty_is_told(make_run: MakeRun, tmp_path: Path, capsys: pyt
     ]
     assert notes[3].startswith("no effective area: ")
     assert "max_alt" in notes[3]
+    assert str(tmp_path) not in (tmp_path / "board" / NAME / f"{NAME}_settings.json").read_text()
     with h5py.File(tmp_path / "board" / NAME / "gamma.h5") as h5:
         assert np.isnan(frame(h5, "data")["reco_energy"]).all()
         assert "reco_gammaness" not in frame(h5, "data")

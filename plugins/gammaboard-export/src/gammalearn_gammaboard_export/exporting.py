@@ -15,6 +15,7 @@ from gammalearn_gammaboard_export.finding import Found
 from gammalearn_gammaboard_export.naming import free_name
 from gammalearn_gammaboard_export.reading import Samples
 from gammalearn_gammaboard_export.reading import read_samples
+from gammalearn_gammaboard_export.writing import NOTEBOOK
 from gammalearn_gammaboard_export.writing import owner_of
 from gammalearn_gammaboard_export.writing import write_experiment
 from gammalearn_gammaboard_export.writing import write_notebook
@@ -53,12 +54,12 @@ def export(found: Sequence[Found], folder: Path, *, layout: str) -> list[Exporte
     taken = _taken(folder)
     done: list[Exported] = []
     for one in found:
+        samples = read_samples(one.files)
+        check_layout(layout, samples)
         description = described(one)
         identity = identity_of(one, description)
         if identity in {taken[other.name] for other in done}:
             raise SettingsError([Problem("RUN", f"{one.path} is given twice")])
-        samples = read_samples(one.files)
-        check_layout(layout, samples)
         name = free_name(one.label, one.run_id, taken, identity)
         notes = (*samples.notes, *missing(samples))
         written = write_experiment(
@@ -78,7 +79,8 @@ def export(found: Sequence[Found], folder: Path, *, layout: str) -> list[Exporte
 def _taken(folder: Path) -> dict[str, str]:
     """Whose names are taken."""
     try:
-        return {p.name: owner_of(p) for p in sorted(folder.iterdir())} if folder.is_dir() else {}
+        there = {p.name: owner_of(p) for p in sorted(folder.iterdir())} if folder.is_dir() else {}
+        return there | {NOTEBOOK: ""}
     except OSError as error:
         raise GammalearnError(f"{folder} cannot be read: {error.strerror or error}") from error
 

@@ -1,4 +1,4 @@
-"""Which figures of ctaplot there are, and what they need. Light, so that `gammalearn check` tells what is wrong."""
+"""Which figures of ctaplot there are, and what they need. Light: ctaplot takes seconds to import."""
 
 from __future__ import annotations
 

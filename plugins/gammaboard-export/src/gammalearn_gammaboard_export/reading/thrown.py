@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -47,22 +48,24 @@ class Thrown:
 
 def read_thrown(h5: h5py.File, path: str) -> Thrown | str:
     """The showers of a file, which the core has scaled to the share of its split; or why there is no such number."""
+    # Only the name: what is told goes into files that are passed on.
+    file = Path(str(h5.filename)).name
     try:
         names = table_at(h5, path).dtype.names
         number = "n_showers" if "n_showers" in names else "num_showers"
         rows = read_numbers(h5, path, {number: "", "shower_reuse": "", **UNITS})
     except DataError as error:
-        return str(error)
+        return str(error).replace(str(h5.filename), file)
     count = float(np.sum(rows[number] * rows["shower_reuse"]))
     if not count > 0:
-        return f"{h5.filename}: {path} counts no shower"
+        return f"{file}: {path} counts no shower"
     for name in _ABSENT:
         rows[name] = np.nan_to_num(rows[name])
     differing = [n for n in UNITS if not np.allclose(rows[n], rows[n][0], rtol=1e-5)]
     if differing:
-        return f"{h5.filename}: its runs differ in {', '.join(differing)}, and GammaBoard takes one value"
+        return f"{file}: its runs differ in {', '.join(differing)}, and GammaBoard takes one value"
     if not rows["max_alt"][0] > 0:
-        return f"{h5.filename}: {path} does not say the altitude (max_alt)"
+        return f"{file}: {path} does not say the altitude (max_alt)"
     return Thrown(n_showers=count, parameters={n: float(rows[n][0]) for n in UNITS})
 
 

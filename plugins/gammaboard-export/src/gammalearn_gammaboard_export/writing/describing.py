@@ -48,7 +48,8 @@ def _made_of(run: Mapping[str, Any]) -> dict[str, Any]:
     made |= {str(p.get("distribution")): p.get("version") for p in plugins if p.get("source_sha256")}
     if isinstance(environment, Mapping):
         made |= {name: environment[name] for name in ("python", "cpu_model", "gpus") if environment.get(name)}
-    made |= {f"cut {c.get('name')}": f"{c.get('before')} to {c.get('after')}" for c in run.get("cuts") or ()}
+    cuts = [c for c in run.get("cuts") or () if isinstance(c, Mapping)]
+    made |= {f"cut {c.get('name')}": f"{c.get('before')} to {c.get('after')}" for c in cuts}
     splits = run.get("splits")
     if isinstance(splits, Mapping):
         made |= {f"samples of {n}": s.get("samples") for n, s in splits.items() if isinstance(s, Mapping)}

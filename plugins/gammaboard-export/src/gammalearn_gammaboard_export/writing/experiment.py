@@ -49,7 +49,7 @@ def write_experiment(
     """
     told = {_MADE: {"distribution": _MAKER, **made, "layout": layout}, **description}
     told |= {"notes": [*notes]} if notes else {}
-    text = json.dumps(_finite(told), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(_finite(told), indent=2, allow_nan=False) + "\n"
     written = [write_bytes(folder / f"{folder.name}_settings.json", text.encode())]
     for name, gammas in zip(FILES, (True, False), strict=True):
         if gammas or samples.background is not None:
