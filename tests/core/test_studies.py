@@ -28,8 +28,8 @@ from gammalearn_core.reporting.studies.observed import distance
 from gammalearn_core.reporting.studies.outcome import Studies
 from gammalearn_core.reporting.studies.pulls import pulls
 from gammalearn_core.reporting.studies.sample import Sample
-from gammalearn_core.reporting.studies.stress import gain
-from gammalearn_core.reporting.studies.stress import night_sky
+from gammalearn_core.reporting.studies.shifts import gain
+from gammalearn_core.reporting.studies.shifts import night_sky
 from gammalearn_core.results.performance import SIGMA
 from gammalearn_core.results.performance import EventResults
 from gammalearn_core.results.predictions import Predictions

@@ -35,9 +35,9 @@ from gammalearn_core.reporting.studies.images import chosen_rows
 from gammalearn_core.reporting.studies.images import studies_of_images
 from gammalearn_core.reporting.studies.observed import beside_observation
 from gammalearn_core.reporting.studies.of_predictions import read_predictions
-from gammalearn_core.reporting.studies.stress import gain
-from gammalearn_core.reporting.studies.stress import night_sky
-from gammalearn_core.reporting.studies.stress import scaled
+from gammalearn_core.reporting.studies.shifts import gain
+from gammalearn_core.reporting.studies.shifts import night_sky
+from gammalearn_core.reporting.studies.shifts import scaled
 from gammalearn_core.reporting.studies.stress import stress_test
 from gammalearn_core.reproducing.recorded import read_run
 from gammalearn_core.results.performance import EventResults

@@ -7,27 +7,15 @@ is corrected.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from attrs import frozen
-from numpy.typing import NDArray
 
-from gammalearn_core.baseline.images import ESSENTIAL
-from gammalearn_core.baseline.images import OTHERS
 from gammalearn_core.baseline.opening import OpenedRun
-from gammalearn_core.data.order import batches
-from gammalearn_core.data.source import EventSource
-from gammalearn_core.data.table import EventTable
-from gammalearn_core.data.truth import PRIMARY
 from gammalearn_core.plugin.registry import Registry
-from gammalearn_core.predicting.model import Model
 from gammalearn_core.predicting.model import load_model
 from gammalearn_core.reporting.charts import Chart
-from gammalearn_core.reporting.studies.histograms import particle
 from gammalearn_core.reporting.studies.histograms import range_of
 from gammalearn_core.reporting.studies.histograms import shares_of_all
 from gammalearn_core.reporting.studies.images import chosen_rows
@@ -35,16 +23,18 @@ from gammalearn_core.reporting.studies.outcome import Missing
 from gammalearn_core.reporting.studies.outcome import Number
 from gammalearn_core.reporting.studies.outcome import Studies
 from gammalearn_core.reporting.studies.outcome import together
+from gammalearn_core.reporting.studies.seen import PARAMETERS
+from gammalearn_core.reporting.studies.seen import Kinds
+from gammalearn_core.reporting.studies.seen import Seen
+from gammalearn_core.reporting.studies.seen import joined
+from gammalearn_core.reporting.studies.seen import see
 from gammalearn_core.results.performance import ENERGY_EDGES
+from gammalearn_core.results.performance.curve import Floats
 
-Floats = NDArray[np.float64]
-Kinds = dict[str, Floats]
-"""Values by what they are of: ``observed``, ``gamma``, ``proton``, …"""
 SECTION = "Simulation beside observation"
 OBSERVED = "observed"
 MOST = 2000
 """Samples of each side."""
-PARAMETERS = tuple(n for n in (*ESSENTIAL, *OTHERS) if n not in ("hillas_fov_lon", "hillas_fov_lat", "hillas_psi"))
 _PIXELS = {"image": "charge of a pixel [p.e.]", "peak_time": "peak time of a pixel [ns]"}
 _BINS = 50
 _TOLD = ("observed_image", "observed_sum", "observed_hillas_width", "observed_gammaness", "observed_energy")
@@ -53,19 +43,6 @@ _NOISE = 0.9
 """Share of the pixels whose charges are drawn by themselves: those are of the night sky for the most part."""
 _WEAKEST = 1.0
 """p.e. that other pixels have at least."""
-
-
-@frozen(eq=False)
-class Seen:
-    """What is known of the samples of one side."""
-
-    pixels: dict[str, dict[str, Kinds]]
-    """By camera and channel."""
-    charge: Kinds
-    """Of whole images."""
-    parameters: dict[str, Kinds]
-    outputs: dict[str, Kinds]
-    zenith: Kinds
 
 
 def beside_observation(
@@ -96,85 +73,19 @@ def beside_observation(
     if not len(rows):
         return _missing("the run has no test split with truth")
     model = load_model(opened.recorded, registry, list(files), trust_settings=trust_settings)
-    sides = [_seen(model, opened.selected, opened.events, rows)]
+    sides = [see(model, opened.selected, opened.events, rows)]
     for path in files:
         source = model.reader.open(path)
         try:
             events = source.events.events
             some = np.unique(np.linspace(0, len(events) - 1, min(len(events), -(-most // len(files)))).astype(np.int64))
             if len(some):
-                sides.append(_seen(model, source.events, events, some, kind=OBSERVED))
+                sides.append(see(model, source.events, events, some, kind=OBSERVED))
         finally:
             source.close()
     if len(sides) == 1:
         return _missing("the cuts of the run leave nothing of the observed files")
     return _studies(sides)
-
-
-def _seen(
-    model: Model, source: EventSource, events: EventTable, rows: NDArray[np.int64], *, kind: str | None = None
-) -> Seen:
-    names = np.array([particle(p) for p in events[PRIMARY][rows]]) if kind is None else np.full(len(rows), kind)
-    pixels: dict[str, dict[str, list[tuple[str, Floats]]]] = {}
-    charge: list[tuple[str, Floats]] = []
-    outputs: dict[str, list[NDArray[np.float64]]] = {task: [] for task in model.built.tasks}
-    start = 0
-    for part in batches(rows, model.built.experiment.batch_size):
-        batch = source.read(part)
-        for camera, group in batch.images.items():
-            of = names[start + group.event.numpy()]
-            for number, channel in enumerate(group.channels):
-                values = group.pixels[:, number].reshape(len(group), -1).double().numpy()
-                if channel in _PIXELS:
-                    pixels.setdefault(camera, {}).setdefault(channel, []).extend(_apart(of, values))
-                if channel == "image":
-                    charge.extend(_apart(of, values.sum(axis=1)))
-        start += len(part)
-        for task, value in model.outputs(model.read(source, part), events).items():
-            outputs[task].append(value.double().cpu().numpy())
-    seen = events.take(rows)
-    return Seen(
-        pixels={c: {n: _joined(v) for n, v in channels.items()} for c, channels in pixels.items()},
-        charge=_joined(charge),
-        parameters=_parameters(seen, names),
-        outputs=_outputs(model, outputs, seen, names),
-        zenith=_by_kind(names, 90.0 - np.asarray(seen["pointing_alt"])) if "pointing_alt" in seen else {},
-    )
-
-
-def _apart(kinds: NDArray[np.str_], values: Floats) -> Iterator[tuple[str, Floats]]:
-    return ((str(kind), values[kinds == kind].reshape(-1)) for kind in np.unique(kinds))
-
-
-def _by_kind(kinds: NDArray[np.str_], values: Floats) -> Kinds:
-    return _joined(_apart(kinds, np.asarray(values, dtype=np.float64)))
-
-
-def _joined(parts: Iterator[tuple[str, Floats]] | Sequence[tuple[str, Floats]]) -> Kinds:
-    """Finite values of each kind."""
-    found: dict[str, list[Floats]] = {}
-    for kind, values in parts:
-        found.setdefault(kind, []).append(values[np.isfinite(values)])
-    return {kind: np.concatenate(values) for kind, values in found.items()}
-
-
-def _parameters(events: EventTable, names: NDArray[np.str_]) -> dict[str, Kinds]:
-    """DL1 parameters of the images that have them."""
-    of_images = np.repeat(names, events.multiplicity)
-    images = events.images
-    return {n: _by_kind(of_images, images[n]) for n in PARAMETERS if n in images}
-
-
-def _outputs(
-    model: Model, outputs: Mapping[str, list[NDArray[np.float64]]], events: EventTable, names: NDArray[np.str_]
-) -> dict[str, Kinds]:
-    found: dict[str, Kinds] = {}
-    for task, parts in outputs.items():
-        decoded = model.built.tasks[task].codec.decode(np.concatenate(parts), events)
-        for quantity in ("prediction", "energy"):
-            if quantity in decoded:
-                found.setdefault(quantity, _by_kind(names, decoded[quantity]))
-    return found
 
 
 def _studies(sides: Sequence[Seen]) -> Studies:
@@ -241,7 +152,7 @@ def _of_pixels(id: str, of: str, channel: str, label: str, values: Kinds, note: 
 
 
 def _merged(parts: Sequence[Kinds]) -> Kinds:
-    return _joined([(kind, values) for part in parts for kind, values in part.items()])
+    return joined([(kind, values) for part in parts for kind, values in part.items()])
 
 
 def _positive(values: Kinds) -> Kinds:
