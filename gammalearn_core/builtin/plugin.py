@@ -382,6 +382,6 @@ def gammalearn_reports() -> Iterator[Report]:
     yield Report(
         name="html",
         target=f"{_HERE}.reports.html:HtmlReport",
-        summary="One self-contained page: learning curves, numbers, settings",
+        summary="One self-contained page: figures, numbers, events, settings",
         writes=("report.html", "figures"),
     )

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +130,10 @@ def browser(profile: Path) -> Iterator[Tab]:
     try:
         yield Tab(commands[1], answers[0])
     finally:
+        with suppress(OSError):
+            os.write(commands[1], b'{"id": 0, "method": "Browser.close"}\0')
         os.close(commands[1])
         os.close(answers[0])
-        process.terminate()
         try:
             process.wait(timeout=20)
         except subprocess.TimeoutExpired:

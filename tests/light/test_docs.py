@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 import attrs
 import pytest
@@ -22,7 +23,9 @@ from gammalearn_core import Experiment
 from gammalearn_core import errors
 from gammalearn_core.cli import COMMANDS
 from gammalearn_core.cli import baseline
+from gammalearn_core.cli import compare
 from gammalearn_core.cli import plugins as plugins_command
+from gammalearn_core.cli import report
 from gammalearn_core.plugin import API_VERSION
 from gammalearn_core.plugin import GROUP
 from gammalearn_core.plugin import Registry
@@ -54,6 +57,7 @@ PAGES = (
     "predicting.md",
     "export.md",
     "metrics.md",
+    "report.md",
     "studies.md",
     "plugins.md",
 )
@@ -169,11 +173,19 @@ def test_every_command_is_in_the_index() -> None:
     assert [name for name in COMMANDS if f"`gammalearn {name}`" not in page("index.md")] == []
 
 
-def test_every_option_of_baseline_is_documented() -> None:
+@pytest.mark.parametrize(
+    ("command", "name", "title"),
+    [
+        (baseline, "baseline.md", "Options"),
+        (report, "report.md", "Options"),
+        (compare, "report.md", "Comparing runs"),
+    ],
+)
+def test_every_option_of_a_command_is_documented(command: ModuleType, name: str, title: str) -> None:
     parser = ArgumentParser(add_help=False)
-    baseline.add_arguments(parser)
+    command.add_arguments(parser)
     options = {text for action in parser._actions for text in action.option_strings}
-    told = " ".join(row[0] for row in rows(section("baseline.md", "Options"))[1:])
+    told = " ".join(row[0] for row in rows(section(name, title))[1:])
     assert options == set(re.findall(r"`(--?[a-z-]+)", told))
 
 

@@ -7,6 +7,8 @@ const HEIGHT = 265;
 const SEVERAL = 2;
 const SYMBOLS = ["circle", "square", "triangle", "diamond", "cross", "star", "wye"];
 const DASHES = ["", "6,2.5", "2,2.5", "8,2,2,2"];
+const REFERENCES = ["var(--quiet)", "var(--c6)", "var(--c3)", "var(--c4)", "var(--c5)"];
+const LONGEST = 44;
 const state = { runs: page.runs.map(() => true), items: page.items.map((item) => fresh(item)) };
 
 function fresh(item) {
@@ -26,7 +28,9 @@ function looks(item) {
   let others = 0;
   return item.series.map((s, i) => {
     if (s.kind === "reference" && s.run === undefined) {
-      return { colour: "var(--quiet)", symbol: "circle", dash: DASHES[1 + (others++ % 3)] };
+      const number = others++;
+      const colours = page.runs.length > 1 ? ["var(--quiet)"] : REFERENCES;
+      return { colour: colours[number % colours.length], symbol: "circle", dash: DASHES[1 + (number % 3)] };
     }
     const own = s.run === undefined ? i : s.run;
     const kind = s.run === undefined ? i : labels.length > 1 ? labels.indexOf(s.label) : own;
@@ -114,7 +118,7 @@ function marks(series, look, log, shift) {
 function axis(log, label, domain) {
   const few = log && domain[1] / domain[0] < 50;
   const format = log ? (v) => (isOne(v) || (few && /^[25]/.test(v.toExponential())) ? tick(v) : "") : tick;
-  return { type: log ? "log" : "linear", label, labelAnchor: "center", labelArrow: "none", tickFormat: format, ticks: log ? undefined : 6, nice: !log, grid: true };
+  return { type: log ? "log" : "linear", label: label.length > LONGEST ? `${label.slice(0, LONGEST - 1)}…` : label, labelAnchor: "center", labelArrow: "none", tickFormat: format, ticks: log ? undefined : 6, nice: !log, grid: true };
 }
 
 function isOne(value) {

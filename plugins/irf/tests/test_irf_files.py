@@ -17,6 +17,7 @@ from gammalearn_core import DataError
 from gammalearn_core import GammalearnError
 from gammalearn_core import SettingsError
 from gammalearn_core.api import RunFolder
+from gammalearn_core.reporting.others import read_charts
 from gammalearn_irf.command import main
 from gammalearn_irf.report import Benchmarks
 from gammalearn_irf.writing import write_file
@@ -39,7 +40,23 @@ def output(predictions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_command_writes_tables_figures_and_what_they_are(output: Path) -> None:
     found = {path.name for path in output.iterdir()}
     figures = {f"{name}.{ending}" for name in [*FIGURES, "sensitivity"] for ending in ("png", "svg")}
-    assert found == {"irf.fits.gz", "benchmarks.fits", "benchmarks.json", *(f"{t}.ecsv" for t in TABLES)} | figures
+    others = {"irf.fits.gz", "benchmarks.fits", "benchmarks.json", "charts.json"}
+    assert found == others | {f"{t}.ecsv" for t in TABLES} | figures
+
+
+def test_charts_are_what_the_page_of_a_run_reads(output: Path) -> None:
+    charts = {c.id: c for c in read_charts(output / "charts.json")}
+    assert {f"irf_{name}" for name in [*FIGURES, "sensitivity"]} <= set(charts)
+    table = QTable.read(output / "direction.ecsv")
+    own = [s for s in charts["irf_angular_resolution"].series if s.kind == "points"]
+    ring = table[table["fov_offset_low"].value == 0]
+    known = ring["n_events"] > 0
+    np.testing.assert_allclose(np.array(own[0].y)[known], ring["angular_resolution_68"].to_value("deg")[known])
+    np.testing.assert_array_equal(np.isnan(own[0].y), np.isnan(ring["angular_resolution_68"].value) | ~known)
+    references = {s.label for s in charts["test_angular_resolution"].series}
+    assert len(references) == 5
+    assert "LST-1 Hillas+RF, lstchain 0.12.3, 70 %" in references
+    assert all(0.05 < x < 64 for s in charts["test_angular_resolution"].series for x in s.x)
 
 
 def test_the_json_defines_every_number_and_names_every_reference(output: Path) -> None:
@@ -76,7 +93,7 @@ def test_the_summary_shows_a_row_a_bin(output: Path) -> None:
     assert lines[1].split()[:4] == ["TeV", "gammas", "bias", "%"]
     assert [line.split()[0] for line in lines[2:7]] == ["0.1-0.316", "0.316-1", "1-3.16", "3.16-10", "10-31.6"]
     assert lines[6].split()[-1] == "-"
-    assert lines[-1] == f"{output}/irf.fits.gz and 20 files beside it"
+    assert lines[-1] == f"{output}/irf.fits.gz and 21 files beside it"
 
 
 def test_files_of_an_earlier_call_are_kept_unless_told(output: Path, predictions: Path) -> None:

@@ -130,7 +130,7 @@ def draw(panel: Panel, table: QTable, made: Computed, references: Sequence[Refer
     """One figure, with a line a ring of the field."""
     figure = Figure(figsize=(8.4, 4.6), layout="constrained")
     axes = figure.subplots()
-    drawn = [_ring(axes, panel, table, ring, colour) for ring, colour in _rings(made, table)]
+    drawn = [_ring(axes, panel, table, ring, colour) for ring, colour in rings(made, table)]
     _curves(axes, made, references)
     if panel.quantity == "sensitivity":
         _crab(axes, made)
@@ -145,7 +145,7 @@ def _dress(axes: Any, panel: Panel, made: Computed) -> None:
     """Scales, limits and labels."""
     axes.set_xscale("log")
     axes.set_yscale("log" if panel.log else "linear")
-    axes.set_xlim(*_limits(made))
+    axes.set_xlim(*limits(made))
     axes.xaxis.set_major_formatter("{x:g}")
     if panel.quantity == "energy_bias":
         axes.axhline(0, color="black", linewidth=0.8)
@@ -161,7 +161,8 @@ def _dress(axes: Any, panel: Panel, made: Computed) -> None:
     axes.grid(visible=True, which="major", alpha=0.3)
 
 
-def _rings(made: Computed, table: QTable) -> Iterable[tuple[Any, str]]:
+def rings(made: Computed, table: QTable) -> Iterable[tuple[Any, str]]:
+    """Edges of the rings of the field that a table has, and their colours."""
     edges = np.unique(np.column_stack([table["fov_offset_low"].value, table["fov_offset_high"].value]), axis=0)
     return zip(edges.tolist(), [COLOURS[n % len(COLOURS)] for n in range(len(edges))], strict=True)
 
@@ -191,7 +192,7 @@ def _numbers(column: Any) -> Any:
 
 def _curves(axes: Any, made: Computed, references: Sequence[ReferenceCurve]) -> None:
     """The parts of them that are in the range of energies."""
-    low, high = _limits(made)
+    low, high = limits(made)
     for curve in references:
         energy, value = np.array(curve.energy), np.array(curve.value)
         ends = np.searchsorted(energy, [low, high])
@@ -201,18 +202,18 @@ def _curves(axes: Any, made: Computed, references: Sequence[ReferenceCurve]) -> 
 
 
 def _crab(axes: Any, made: Computed) -> None:
-    energy = np.geomspace(*_limits(made), 60) * u.TeV
+    energy = np.geomspace(*limits(made), 60) * u.TeV
     flux = (SPECTRA[made.options.gamma_spectrum][0](energy) * energy**2).to_value("erg / (cm2 s)")
     for number, share in enumerate((1, 0.1, 0.01)):
         label = "Crab Nebula: 100, 10, 1 %" if number == 0 else None
         axes.plot(energy.value, share * flux, color="#e69f00", linewidth=0.7, label=label, zorder=1)
 
 
-def _limits(made: Computed) -> tuple[float, float]:
+def limits(made: Computed) -> tuple[float, float]:
     """Half a bin more than the bins."""
     energy = made.bins.energy.to_value("TeV")
     margin = (energy[1] / energy[0]) ** 0.5
     return energy[0] / margin, energy[-1] * margin
 
 
-__all__ = ["PANELS", "draw", "draw_all"]
+__all__ = ["PANELS", "Panel", "draw", "draw_all", "limits", "rings"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
+from gammalearn_irf.charts import write_charts
 from gammalearn_irf.computing import Computed
 from gammalearn_irf.computing import compute
 from gammalearn_irf.computing import responses
@@ -45,7 +46,7 @@ def write_benchmarks(
     folder: Path, made: Computed, samples: Mapping[int, Sample], *, run: str, references: Sequence[ReferenceCurve]
 ) -> list[Path]:
     """Tables, figures, and the JSON that describes them, which comes last."""
-    written = write_tables(folder, made) + draw_all(folder, made, references)
+    written = [*write_tables(folder, made), *draw_all(folder, made, references), write_charts(folder, made, references)]
     return [*written, write_json(folder / BENCHMARKS, made, samples, run=run, references=references)]
 
 

@@ -26,5 +26,12 @@ def gammalearn_reports() -> Iterator[Report]:
         name="benchmarks",
         target="gammalearn_irf.report:Benchmarks",
         summary="Resolutions, effective area and sensitivity beside reference curves",
-        writes=("irf/benchmarks.json", "irf/benchmarks.fits", "irf/*.ecsv", "irf/*.png", "irf/*.svg"),
+        writes=(
+            "irf/benchmarks.json",
+            "irf/benchmarks.fits",
+            "irf/*.ecsv",
+            "irf/*.png",
+            "irf/*.svg",
+            "irf/charts.json",
+        ),
     )
