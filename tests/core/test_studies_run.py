@@ -210,6 +210,19 @@ def test_pixels_without_a_value_are_counted(opened: OpenedRun) -> None:
     assert [n for n in bins.n if n] == [len(gammas) - broken, broken]
 
 
+def test_a_run_without_dl2_files_is_predicted_again(finished: Path, data: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(finished, tmp_path / "run"))
+    shutil.rmtree(folder / "predictions")
+    with opened_run(read_run(folder), Registry().discover(), data_root=data, trust_settings=False) as again:
+        found = studies_of_images(again)
+    wanted = studies_of_predictions(RunFolder(finished))
+    assert {item.id for item in wanted.items} < {item.id for item in found.items}
+    assert "angular_resolution_by_dead_pixels" in {item.id for item in found.items}
+    for one, other in zip(wanted.numbers, found.numbers, strict=True):
+        assert (one.id, one.n) == (other.id, other.n)
+        assert one.value == pytest.approx(other.value, rel=1e-5)
+
+
 def test_whoever_is_looked_at_first_is_looked_at_whatever_else_is(opened: OpenedRun) -> None:
     few, many = chosen_rows(opened, 5), chosen_rows(opened, 12)
     assert len(few) == 5

@@ -22,6 +22,7 @@ from gammalearn_core.reporting.studies.axes import AXES
 from gammalearn_core.reporting.studies.by_axis import SECTION
 from gammalearn_core.reporting.studies.by_axis import by_axes
 from gammalearn_core.reporting.studies.of_predictions import read_predictions
+from gammalearn_core.reporting.studies.of_predictions import studies_of
 from gammalearn_core.reporting.studies.outcome import Missing
 from gammalearn_core.reporting.studies.outcome import Studies
 from gammalearn_core.reporting.studies.sample import Sample
@@ -34,7 +35,7 @@ _DEAD = next(axis for axis in AXES if axis.name == "dead_pixels")
 
 
 def studies_of_images(opened: OpenedRun, *, most: int = MOST) -> Studies:
-    """Results by the number of pixels without a value.
+    """Results by the number of pixels without a value; all studies, if the run has written no predictions.
 
     Parameters
     ----------
@@ -46,12 +47,19 @@ def studies_of_images(opened: OpenedRun, *, most: int = MOST) -> Studies:
     rows = chosen_rows(opened, most)
     if not len(rows):
         return _missing("the run has no test split with truth")
+    written = read_predictions(opened.recorded.folder)
+    if written is not None:
+        return _by_dead_pixels(opened, rows, written)
+    again = network_predictions(opened, rows)[0]
+    return studies_of(Sample.of(again, opened.selected.inputs.level)) + _by_dead_pixels(opened, rows, again)
+
+
+def _by_dead_pixels(opened: OpenedRun, rows: NDArray[np.int64], predictions: Predictions) -> Studies:
     with opened.with_channel(VALID) as extended:
         source = opened.selected if extended is None else extended
         if VALID not in next(iter(source.inputs.cameras.values())).channels:
             return _missing("the loader does not tell which pixels have no value")
         dead = dead_pixels(source, rows)
-    predictions = _predictions(opened, rows)
     places = match(_keys(predictions.events), _keys(opened.events.take(rows)))
     known = predictions_of_rows(predictions, np.flatnonzero(places >= 0))
     sample = Sample.of(known, opened.selected.inputs.level, dead_pixels=dead[places[places >= 0]])
@@ -96,12 +104,6 @@ def without_channel(batch: Batch, name: str) -> Batch:
         for key, group in batch.images.items()
     }
     return replace(batch, images=images)
-
-
-def _predictions(opened: OpenedRun, rows: NDArray[np.int64]) -> Predictions:
-    """Those that the run has written; if it has written none, they are made again."""
-    written = read_predictions(opened.recorded.folder)
-    return written if written is not None else network_predictions(opened, rows)[0]
 
 
 def predictions_of_rows(predictions: Predictions, rows: NDArray[np.int64]) -> Predictions:
