@@ -18,6 +18,7 @@ from gammalearn_core.data.table import EventTable
 from gammalearn_core.engine.steps import apply
 from gammalearn_core.errors import RunFailedError
 from gammalearn_core.exporting.events import Sample
+from gammalearn_core.exporting.graph import UNCERTAINTY
 from gammalearn_core.exporting.tracing import Traced
 from gammalearn_core.predicting.model import Model
 
@@ -38,7 +39,7 @@ class Checked:
 
     events: int
     differences: Mapping[str, float]
-    """By task, the largest difference of a number."""
+    """By task (and its uncertainty), the largest difference of a number."""
     allowed: Mapping[str, float]
     """By task, the largest share of what is allowed that a difference takes; the file is good up to 1."""
 
@@ -54,15 +55,16 @@ class Checked:
 
 
 def references(model: Model, samples: Sequence[Sample]) -> list[dict[str, NDArray[np.float32]]]:
-    """What the network gives for each batch, by task."""
+    """What the network gives for each batch, by task, uncertainties too."""
     return [_reference(model, sample.batch) for sample in samples]
 
 
 def _reference(model: Model, batch: Batch) -> dict[str, NDArray[np.float32]]:
     with torch.no_grad():
         transformed = apply(model.built.transforms, batch, model.device, seed=None)
-    outputs = model.outputs(transformed, EventTable({}, 0))
-    return {name: value.float().numpy() for name, value in outputs.items()}
+    outputs, spreads = model.predicted(transformed, EventTable({}, 0))
+    found = outputs | {f"{name}.{UNCERTAINTY}": value for name, value in spreads.items()}
+    return {name: value.float().numpy() for name, value in found.items()}
 
 
 def apart(
@@ -82,17 +84,17 @@ def compare(
     expected: Sequence[Mapping[str, NDArray[np.float32]]],
 ) -> Checked:
     """Differences of a file from the network: all events of each sample at once, and one alone."""
-    differences = {task: [0.0] for task in model.built.outputs.tasks}
-    allowed = {task: [0.0] for task in model.built.outputs.tasks}
+    differences = {name: [0.0] for name in traced.outputs.values()}
+    allowed = {name: [0.0] for name in traced.outputs.values()}
     for sample, numbers in zip(samples, expected, strict=True):
         alone = sample.batch.take(torch.tensor([0]))
         for batch, wanted in ((sample.batch, numbers), (alone, {n: v[:1] for n, v in numbers.items()})):
             tensors = {name: value.numpy() for name, value in traced.inputs(model, batch).items()}
             found = computing.compute(path, tensors)
-            for output, task in traced.outputs.items():
-                largest, share = difference(found[output], wanted[task])
-                differences[task].append(largest)
-                allowed[task].append(share)
+            for output, name in traced.outputs.items():
+                largest, share = difference(found[output], wanted[name])
+                differences[name].append(largest)
+                allowed[name].append(share)
     return Checked(
         events=sum(len(sample.batch) for sample in samples),
         differences={task: max(values) for task, values in differences.items()},

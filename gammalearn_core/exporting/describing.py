@@ -12,9 +12,9 @@ from torch import Tensor
 
 from gammalearn_core._version import __version__
 from gammalearn_core.data.specs import CameraSpec
-from gammalearn_core.data.truth import Task
 from gammalearn_core.engine.build import Built
 from gammalearn_core.engine.components import Part
+from gammalearn_core.exporting.graph import predictions
 from gammalearn_core.exporting.inputs import EVENT
 from gammalearn_core.exporting.inputs import EVENTS
 from gammalearn_core.exporting.inputs import PIXELS
@@ -27,7 +27,7 @@ CHANNELS = {
     "image": ("charge", "p.e."),
     "peak_time": ("time of the maximum, from the beginning of the readout window; 0 where a pixel has none", "ns"),
     "image_mask": ("1 in pixels that the cleaning of the DL1 file keeps, else 0", ""),
-    "valid": ("1 in pixels that have a finite value, else 0", ""),
+    "valid": ("1 in pixels that have a finite charge, else 0", ""),
 }
 """Channels of DL1 files: meaning and unit."""
 MEANINGS = {
@@ -68,7 +68,7 @@ def describe(run: RecordedRun, model: Model, traced: Traced, *, packages: Sequen
         "cameras": {key: _camera(spec) for key, spec in model.reader.inputs.cameras.items()},
         "before": {
             "data": _data(run, model),
-            "pixels": "0 in all channels where the file has no finite value",
+            "pixels": "what is not finite is 0, and pixels whose charge is not finite are 0 in all channels",
             "cuts": run.described.get("filters", []),
             "transforms": [_transform(run, built, part) for part, _ in traced.before],
         },
@@ -80,7 +80,7 @@ def describe(run: RecordedRun, model: Model, traced: Traced, *, packages: Sequen
             "trained_in": built.experiment.precision,
         },
         "left_out": [_transform(run, built, part) for part, _ in built.transforms if part.fact("random")],
-        "outputs": [_output(run, name, built.tasks[task]) for name, task in traced.outputs.items()],
+        "outputs": [_output(run, built, name, what) for name, what in traced.outputs.items()],
     }
 
 
@@ -168,9 +168,14 @@ def _transform(run: RecordedRun, built: Built, part: Part) -> dict[str, Any]:
     return {**item, "measured": measured}
 
 
-def _output(run: RecordedRun, name: str, task: Task) -> dict[str, Any]:
+def _output(run: RecordedRun, built: Built, name: str, what: str) -> dict[str, Any]:
+    """One of `predictions`, which the file calls ``name``."""
+    task = built.tasks[predictions(built)[what]]
     codec = task.codec
     targets = run.described.get("targets")
+    numbers, decoding = list(getattr(codec, "numbers", ())), getattr(codec, "decoding", "")
+    if what != task.name:
+        numbers, decoding = [f"standard deviation of {number}" for number in numbers], ""
     return {
         "name": name,
         "task": task.name,
@@ -178,9 +183,9 @@ def _output(run: RecordedRun, name: str, task: Task) -> dict[str, Any]:
         "shape": ["n", codec.size],
         "target": targets.get(task.name) if isinstance(targets, dict) else {"component": task.id},
         "summary": task.record.summary,
-        "numbers": list(getattr(codec, "numbers", ())),
+        "numbers": numbers,
         "classes": list(codec.classes),
-        "decoding": getattr(codec, "decoding", ""),
+        "decoding": decoding,
     }
 
 

@@ -16,6 +16,9 @@ from gammalearn_core.engine.components import Part
 from gammalearn_core.engine.steps import decoded_outputs
 from gammalearn_core.exporting.inputs import Layout
 
+UNCERTAINTY = "uncertainty"
+"""What follows the name of a task in the name of its standard deviations."""
+
 
 class Graph(nn.Module):
     """The transforms of a run that are not random, from one of them on, its network, and what decodes its outputs.
@@ -52,13 +55,17 @@ class Graph(nn.Module):
         self._generator = torch.Generator()
 
     def forward(self, *tensors: Tensor) -> dict[str, Tensor]:
-        """The tensors of a batch to ``{task: (n, size)}``, numbers of the targets, float32."""
+        """The tensors of a batch to what `predictions` lists: ``(n, size)``, numbers of the targets, float32."""
         batch = self._layout.batch(dict(zip(self._names, tensors, strict=True)))
         for transform in self._transforms:
             batch = transform(batch, self._generator)
-        outputs = self._predicted(batch)
-        tasks = self._built.outputs.tasks
-        return decoded_outputs(self._built, {name: outputs[name].float() for name in tasks})
+        predicted = self._predicted(batch)
+        outputs = {name: predicted[name].float() for name in self._built.outputs.tasks}
+        decoded = decoded_outputs(self._built, outputs)
+        for name, task in predictions(self._built).items():
+            if name not in decoded:
+                decoded[name] = self._built.losses[task].uncertainty(outputs[task]).float()
+        return decoded
 
     def _predicted(self, batch: Batch) -> Mapping[str, Tensor]:
         if self._built.stereo:
@@ -71,4 +78,11 @@ class Graph(nn.Module):
         return outputs
 
 
-__all__ = ["Graph"]
+def predictions(built: Built) -> dict[str, str]:
+    """What a network predicts, and the task of each: the tasks, and the uncertainties of those whose loss says them."""
+    tasks = {name: name for name in built.outputs.tasks}
+    told = [name for name in tasks if getattr(built.losses[name], "uncertainty", None) is not None]
+    return tasks | {f"{name}.{UNCERTAINTY}": name for name in told}
+
+
+__all__ = ["UNCERTAINTY", "Graph", "predictions"]

@@ -27,6 +27,7 @@ from gammalearn_core.errors import GammalearnError
 from gammalearn_core.errors import Problem
 from gammalearn_core.errors import SettingsError
 from gammalearn_core.exporting.graph import Graph
+from gammalearn_core.exporting.graph import predictions
 from gammalearn_core.exporting.inputs import EVENTS
 from gammalearn_core.exporting.inputs import PIXELS
 from gammalearn_core.exporting.inputs import Layout
@@ -61,7 +62,7 @@ class Traced:
     counts: Mapping[str, str]
     """By input, what its first dimension counts, which may be any number."""
     outputs: Mapping[str, str]
-    """Names of the outputs, and the task of each, in order."""
+    """Names of the outputs, and which of `predictions` each is, in order."""
 
     def inputs(self, model: Model, batch: Batch) -> dict[str, Tensor]:
         """What the graph is given for a batch as the source gives it."""
@@ -175,7 +176,7 @@ def _counts(layout: Layout, example: Mapping[str, Tensor]) -> dict[str, str]:
 
 def _outputs(model: Model, inputs: Mapping[str, Tensor]) -> dict[str, str]:
     """Outputs have the names of their tasks, unless an input is called so."""
-    return {f"{task}.predicted" if task in inputs else task: task for task in model.built.outputs.tasks}
+    return {f"{name}.predicted" if name in inputs else name: name for name in predictions(model.built)}
 
 
 def _used(program: ExportedProgram, example: Mapping[str, Tensor]) -> set[str]:

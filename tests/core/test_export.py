@@ -315,6 +315,9 @@ class Spread:
     def decode(self, prediction):
         return 3 * prediction[:, :1]
 
+    def uncertainty(self, prediction):
+        return prediction[:, 1:].exp()
+
     def __call__(self, prediction, truth):
         return (prediction[:, :1] - truth).abs().sum(dim=1) + 0 * prediction[:, 1]
 
@@ -375,7 +378,9 @@ def test_what_cannot_be_in_the_graph_is_told_to_be_done_before(
     assert [i["component"] for i in told["graph"]["transforms"]] == ["core.normalise", "core.asinh_charge"]
     assert [item["name"] for item in told["inputs"]] == ["pixels", "hillas_length", "pointing_alt"]
     assert told["graph"]["decoded"] == ["energy"]
-    assert told["outputs"][0]["shape"] == ["n", 1]
+    energy, spread = told["outputs"]
+    assert (energy["name"], energy["shape"]) == ("energy", ["n", 1])
+    assert (spread["name"], spread["numbers"]) == ("energy.uncertainty", ["standard deviation of log10(energy / TeV)"])
 
 
 @pytest.mark.parametrize(
