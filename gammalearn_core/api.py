@@ -38,6 +38,8 @@ from gammalearn_core.data.table import Columns
 from gammalearn_core.data.table import EventTable
 from gammalearn_core.engine.folder import RunFolder
 from gammalearn_core.engine.running import RunningExperiment
+from gammalearn_core.predicting.trained import TrainedRun
+from gammalearn_core.predicting.trained import open_run
 
 
 @runtime_checkable
@@ -145,7 +147,9 @@ __all__ = [
     "Symmetry",
     "TargetCodec",
     "TaskSpec",
+    "TrainedRun",
     "find_lattice",
+    "open_run",
     "symmetries",
     "turn_columns",
     "turn_offsets",

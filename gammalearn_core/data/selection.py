@@ -73,6 +73,11 @@ class Selected:
         return self._table
 
     @property
+    def rows(self) -> NDArray[np.int64]:
+        """Rows of the source that are left."""
+        return self._rows
+
+    @property
     def inputs(self) -> InputSpec:
         """As those of the source."""
         return self._source.inputs

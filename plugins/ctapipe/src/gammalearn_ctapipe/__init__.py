@@ -1,0 +1,1 @@
+"""Trained networks as reconstructors of ctapipe: in ``ctapipe-process`` and in ``ctapipe-apply-models``."""
