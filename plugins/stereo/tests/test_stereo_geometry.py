@@ -19,10 +19,12 @@ from gammalearn_core.data.sky import from_offset
 from gammalearn_core.data.sky import to_offset
 from gammalearn_stereo.cleaning import Cleaning
 from gammalearn_stereo.cleaning import noise
+from gammalearn_stereo.crossing import Found
 from gammalearn_stereo.crossing import Pairs
 from gammalearn_stereo.measuring import Measuring
 from gammalearn_stereo.networks.attention import StereoAttention
 from gammalearn_stereo.networks.pooling import StereoPooling
+from gammalearn_stereo.refining import Refining
 from gammalearn_stereo.sky import Frame
 from gammalearn_stereo.sky import mean_pointing
 from gammalearn_stereo.tokens import Tokeniser
@@ -116,11 +118,14 @@ def test_axes_cross_where_the_baseline_has_them_cross() -> None:
 
 
 @pytest.mark.parametrize("az", [0.0, 77.0, 200.0])
-def test_before_training_attention_gives_directions_and_impact_points_by_geometry(az: float) -> None:
+@pytest.mark.parametrize(("rounds", "tolerance"), [(0, 5e-3), (1, 0.04)])
+def test_before_training_attention_gives_directions_and_impact_points_by_geometry(
+    az: float, rounds: int, tolerance: float
+) -> None:
     batch = exact(showers(MANY, az=az, seed=int(az) + 1))
-    outputs = StereoAttention(inputs=as_measured(), outputs=TASKS, encoder=Maker())(batch)
-    torch.testing.assert_close(outputs["direction"], batch.truth["direction"], atol=5e-3, rtol=0)
-    torch.testing.assert_close(outputs["impact"], batch.truth["impact"], atol=0.02, rtol=0)
+    outputs = StereoAttention(inputs=as_measured(), outputs=TASKS, encoder=Maker(), rounds=rounds)(batch)
+    torch.testing.assert_close(outputs["direction"], batch.truth["direction"], atol=tolerance, rtol=0)
+    torch.testing.assert_close(outputs["impact"], batch.truth["impact"], atol=4 * tolerance, rtol=0)
 
 
 def test_a_single_image_starts_from_its_centroid_and_its_telescope() -> None:
@@ -129,6 +134,23 @@ def test_a_single_image_starts_from_its_centroid_and_its_telescope() -> None:
     for network in (StereoAttention, StereoPooling):
         outputs = network(inputs=as_measured(), outputs=TASKS, encoder=Maker())(batch)
         torch.testing.assert_close(outputs["direction"], found.centroid.float()[found.groups.place], atol=1e-5, rtol=0)
+
+
+def test_refining_takes_the_opinion_of_images_as_far_as_gates_let_it() -> None:
+    found = tokens(batch := showers((3, 1, 2)))
+    refining = Refining(4).double()
+    images = torch.zeros(len(found.event), 4, dtype=torch.float64)
+    start = Found(direction=batch.truth["direction"].double(), impact=batch.truth["impact"].double(), spread=None)
+    with torch.no_grad():
+        for gate, far in ((-60.0, 0.0), (60.0, 1.0)):
+            refining.gates.bias.fill_(gate)
+            after = refining(images, found, start)
+            # Without moves each image has the shower at its centroid and at its telescope.
+            alike = torch.zeros(len(found.event), 1, dtype=torch.float64)
+            alike += 0.5 * found.weight.add(1e-3).log()[:, None] + refining.scores.bias[:1]
+            own = found.groups.mean(found.centroid[:, None], alike)[:, 0]
+            wanted = start.direction + far * (own - start.direction)
+            torch.testing.assert_close(after.direction, wanted, atol=1e-9, rtol=0)
 
 
 def test_parallel_axes_and_empty_images_do_no_harm() -> None:

@@ -245,6 +245,7 @@ def test_the_pointing_is_that_of_the_telescopes_where_events_have_none(name: str
     [
         ("attention", {"width": 10, "heads": 4}, "width must be a multiple of heads, got 10 and 4"),
         ("attention", {"depth": -1}, "depth must be a whole number of at least 0"),
+        ("attention", {"rounds": -1}, "rounds must be a whole number of at least 0"),
         ("attention", {"features": 0}, "features must be a whole number of at least 1"),
         ("attention", {"dropout": 1.0}, "dropout must be a number from 0 to less than 1"),
         ("pooling", {"pooling": ["mean", "sum"]}, "pooling must be a list of 'mean', 'max', 'attention'"),

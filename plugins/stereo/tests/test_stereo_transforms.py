@@ -119,7 +119,7 @@ def test_a_turned_event_is_seen_as_it_was() -> None:
     turned = RandomTurn(inputs=as_measured(), tasks=VECTORS)(batch, generator(3))
     assert (drawn(batch, turned) > 1).any()
     # What the geometry finds is as far from the truth as before: all of it was turned alike.
-    network = StereoAttention(inputs=as_measured(), outputs=OutputSpec(tasks=VECTORS), encoder=Maker())
+    network = StereoAttention(inputs=as_measured(), outputs=OutputSpec(tasks=VECTORS), encoder=Maker(), rounds=0)
     away = []
     for one in (batch, turned):
         found, truth = network(one)["direction"].detach().numpy(), one.truth["direction"].numpy()

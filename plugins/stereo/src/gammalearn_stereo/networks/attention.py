@@ -25,6 +25,7 @@ from gammalearn_stereo.networks.base import FEATURES
 from gammalearn_stereo.networks.base import StereoNetwork
 from gammalearn_stereo.networks.base import features_of
 from gammalearn_stereo.proposing import on_ground
+from gammalearn_stereo.refining import Refining
 from gammalearn_stereo.tokens import Tokens
 
 
@@ -36,9 +37,10 @@ class StereoAttention(StereoNetwork):
     2. Layers of self-attention compare the images of an event. What two images have to do with each other, such as
        where their axes cross, adds to how much they attend to each other and to what they take.
     3. Direction and impact point are weighted means of where axes cross, moved and weighted as is learned (`Crossing`).
-    4. Each image is told how the shower lies to it, as its distance, and one more layer compares them.
-    5. Means over the images go to a hidden layer and one linear layer a task. Tasks of a direction or of an impact
-       point correct what was found in 3.
+    4. Each image is told how the shower lies to it, such as its distance, one more layer compares them, and each says
+       where it would have the shower (`Refining`). This may be done again.
+    5. Each image is told once more, for a last layer. Means over the images go to a hidden layer and one linear layer a
+       task. Tasks of a direction or of an impact point correct what was found.
 
     Parameters
     ----------
@@ -54,6 +56,8 @@ class StereoAttention(StereoNetwork):
         Numbers of an image in the layers of attention; a multiple of ``heads``.
     depth : int
         Layers of attention before direction and impact point are found.
+    rounds : int
+        Times that these are refined.
     heads : int
         Of each layer of attention.
     pair : int
@@ -81,6 +85,7 @@ class StereoAttention(StereoNetwork):
         features: int = 64,
         width: int = 64,
         depth: int = 2,
+        rounds: int = 1,
         heads: int = 4,
         pair: int = 32,
         hidden: int = 64,
@@ -88,7 +93,7 @@ class StereoAttention(StereoNetwork):
         moments: bool = True,
     ) -> None:
         check_whole(width=width, heads=heads, pair=pair, hidden=hidden)
-        check_whole(least=0, depth=depth)
+        check_whole(least=0, depth=depth, rounds=rounds)
         check_share(dropout=dropout)
         if width % heads:
             raise ValueError(f"width must be a multiple of heads, got {width} and {heads}")
@@ -98,8 +103,11 @@ class StereoAttention(StereoNetwork):
         self.pairs = nn.Sequential(hidden_layer(describing.PAIR, pair), hidden_layer(pair, pair))
         self.layers = nn.ModuleList(PairAttention(width, pair, heads=heads, dropout=dropout) for _ in range(depth))
         self.crossing = Crossing(width, pair)
-        self.seen = nn.Sequential(hidden_layer(describing.SEEN, width), nn.Linear(width, width))
-        self.last = PairAttention(width, pair, heads=heads, dropout=dropout)
+        self.seen = nn.ModuleList(
+            nn.Sequential(hidden_layer(describing.SEEN, width), nn.Linear(width, width)) for _ in range(1 + rounds)
+        )
+        self.rounds = nn.ModuleList(PairAttention(width, pair, heads=heads, dropout=dropout) for _ in range(1 + rounds))
+        self.refining = nn.ModuleList(Refining(width) for _ in range(rounds))
         self.norm = nn.LayerNorm(width)
         self.pool = AttentionPool(width, heads=heads)
         self.heads = Heads(width + _KNOWN, outputs, hidden=hidden, dropout=dropout, vectors=True)
@@ -112,8 +120,11 @@ class StereoAttention(StereoNetwork):
         for layer in self.layers:
             images = layer(images, pairs, groups)
         found = self.crossing(images, pairs, tokens, known)
-        seen = describing.seen_from(tokens, found.direction, found.impact).to(dtype)
-        images = self.last(images + self.seen(seen), pairs, groups)
+        for number, (see, compare) in enumerate(zip(self.seen, self.rounds, strict=True)):
+            seen = describing.seen_from(tokens, found.direction, found.impact).to(dtype)
+            images = compare(images + see(seen), pairs, groups)
+            if number < len(self.refining):
+                found = self.refining[number](images, tokens, found)
         events = torch.cat([self.pool(self.norm(images), groups), _known(tokens, found)], dim=1)
         given: dict[str, Tensor] = self.heads(events, on_ground(tokens, found.direction, found.impact))
         return given
