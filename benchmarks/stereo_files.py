@@ -1,4 +1,8 @@
-"""Files of simulated arrays, as `gammalearn showers` writes them and with the chunks of ctapipe."""
+"""Files of simulated arrays, as `gammalearn showers` writes them and with the chunks of ctapipe.
+
+Each is made by a process of its own, since those that are measured later begin with the peak memory of the one that
+starts them.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,6 @@ from pathlib import Path
 
 import h5py
 import hdf5plugin  # noqa: F401 - registers the blosc filters
-
-from gammalearn_core.results.dl2.copying import copy_attributes
-from gammalearn_core.results.dl2.copying import read_raw
-from gammalearn_core.results.dl2.copying import write_raw
 
 IMAGES = "/dl1/event/telescope/images"
 
@@ -44,14 +44,22 @@ def rechunked(path: str, rows: int) -> str:
         print(f"writing {target.name}", file=sys.stderr)
         part = target.with_suffix(".part")
         shutil.copy(path, part)
-        with h5py.File(part, "r+") as file:
-            for name in list(file[IMAGES]):
-                _rechunk(file[IMAGES], name, rows)
+        subprocess.run([sys.executable, __file__, str(part), str(rows)], check=True)
         part.rename(target)
     return str(target)
 
 
+def _rechunk_all(path: str, rows: int) -> None:
+    with h5py.File(path, "r+") as file:
+        for name in list(file[IMAGES]):
+            _rechunk(file[IMAGES], name, rows)
+
+
 def _rechunk(group: h5py.Group, name: str, rows: int) -> None:
+    from gammalearn_core.results.dl2.copying import copy_attributes
+    from gammalearn_core.results.dl2.copying import read_raw
+    from gammalearn_core.results.dl2.copying import write_raw
+
     group.move(name, "old")
     old = group["old"]
     created = old.id.get_create_plist()
@@ -61,5 +69,8 @@ def _rechunk(group: h5py.Group, name: str, rows: int) -> None:
     write_raw(group[name], read_raw(old))
     del group["old"]
 
+
+if __name__ == "__main__":
+    _rechunk_all(sys.argv[1], int(sys.argv[2]))
 
 __all__ = ["rechunked", "simulated"]
