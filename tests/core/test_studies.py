@@ -336,6 +336,7 @@ def test_squared_angles_of_normal_errors_fall_on_the_reference() -> None:
     assert np.abs(np.array(histogram.y) - reference.y).max() < 0.004
     assert histogram.x[-1] == 0.1  # 95 % are within 0.06 deg²
     assert sum(histogram.n or ()) == pytest.approx(50_000 * (1 - np.exp(-0.1 / 0.02)), rel=0.01)
+    assert sum(histogram.y) == pytest.approx(sum(histogram.n or ()) / 50_000)  # of all, also of those beyond
 
 
 def test_distributions_are_those_of_each_particle() -> None:

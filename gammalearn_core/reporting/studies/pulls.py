@@ -169,7 +169,7 @@ def _histogram(pull: Pull) -> Chart:
     return Chart(
         id=f"pull_{pull.name}",
         section=SECTION,
-        group=pull.label,
+        group=pull.label.capitalize(),
         title=f"Pulls: {pull.label}",
         x_label="error over predicted uncertainty",
         y_label="share of the gammas",
@@ -187,7 +187,7 @@ def _covered(pull: Pull) -> Chart:
     return Chart(
         id=f"coverage_{pull.name}",
         section=SECTION,
-        group=pull.label,
+        group=pull.label.capitalize(),
         title=f"Coverage: {pull.label}",
         x_label="level of the predicted interval",
         y_label="share of the gammas in it",
@@ -219,7 +219,7 @@ def _by_energy(pull: Pull) -> list[Chart]:
     chart = Chart(
         id=f"pull_{pull.name}_by_energy",
         section=SECTION,
-        group=pull.label,
+        group=pull.label.capitalize(),
         title=f"Pulls by energy: {pull.label}",
         x_label="true energy [TeV]",
         y_label="error over predicted uncertainty",
