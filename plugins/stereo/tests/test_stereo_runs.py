@@ -46,7 +46,7 @@ experiment = Experiment(
     losses={"energy": ref("core.l1"), "direction": ref("core.smooth_l1")},
     optimizer=ref("core.adamw", lr=1e-3),
     epochs=1,
-    batch_size=8,
+    batch_size=16,
 )
 """
 MONO = """
@@ -61,7 +61,7 @@ experiment = Experiment(
     network=ref("hexconv.resnet", channels=(4, 8), depths=(1, 1), hidden=8),
     losses={"energy": ref("core.l1"), "direction": ref("core.smooth_l1")},
     epochs=1,
-    batch_size=32,
+    batch_size=128,
 )
 """
 
@@ -120,24 +120,13 @@ def test_directions_and_impact_points_of_real_events_begin_near_the_truth(events
     assert far.median() < 0.2
 
 
-def test_an_experiment_is_run_and_its_network_applied(tmp_path: Path) -> None:
-    folder = run(tmp_path, settings(tmp_path, SETTINGS))
-    metrics = json.loads((folder / "metrics.json").read_text())["splits"]["test"]
-    assert {"energy/n", "direction/n"} <= set(metrics)
-    network = json.loads((folder / "experiment.json").read_text())["network"]
-    encoder = network["parameters"]["encoder"]["DigiCam"]
-    assert (encoder["component"], encoder["parameters"]["depths"]) == ("hexconv.resnet", [1, 1])
-    output = tmp_path / "predicted"
-    assert main(["predict", str(folder), str(ONE), "--output", str(output)]) == 0
-    assert [path.name for path in output.iterdir() if path.suffix == ".h5"]
-
-
-def test_weights_of_a_mono_run_go_into_an_encoder(tmp_path: Path) -> None:
+def test_a_mono_run_goes_on_with_events_and_is_applied(tmp_path: Path) -> None:
     (tmp_path / "mono").mkdir()
     mono = run(tmp_path / "mono", settings(tmp_path / "mono", MONO))
     start = f'start_from=weights_of({str(mono)!r}, into="encoders.DigiCam"), optimizer=ref("core.adamw", lr=1e-30),'
     path = settings(tmp_path, SETTINGS, name="mono_average", old='optimizer=ref("core.adamw", lr=1e-3),', new=start)
     array = run(tmp_path, path)
+
     own, taken = (
         torch.load(next((f / "checkpoints").glob("*best*")), weights_only=True)["part:network"] for f in (mono, array)
     )
@@ -145,6 +134,15 @@ def test_weights_of_a_mono_run_go_into_an_encoder(tmp_path: Path) -> None:
     assert names
     for name in names:
         torch.testing.assert_close(taken[f"encoders.DigiCam.{name}"], own[name])
+
+    metrics = json.loads((array / "metrics.json").read_text())["splits"]["test"]
+    assert {"energy/n", "direction/n"} <= set(metrics)
+    network = json.loads((array / "experiment.json").read_text())["network"]
+    encoder = network["parameters"]["encoder"]["DigiCam"]
+    assert (encoder["component"], encoder["parameters"]["depths"]) == ("hexconv.resnet", [1, 1])
+    output = tmp_path / "predicted"
+    assert main(["predict", str(array), str(ONE), "--output", str(output)]) == 0
+    assert [path.name for path in output.iterdir() if path.suffix == ".h5"]
 
 
 @pytest.mark.parametrize(
