@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
 from gammalearn_core.builtin.loaders.dl1.source import DL1Source
+from gammalearn_core.data.batch import Batch
 from gammalearn_core.data.columns import match
 from gammalearn_core.data.geometry import CameraGeometry
+from gammalearn_core.data.specs import InputSpec
 from gammalearn_core.data.table import EventTable
 from gammalearn_core.errors import DataError
+from gammalearn_core.errors import SettingsError
 from gammalearn_core.reproducing.finding import find_data
 from gammalearn_core.reproducing.recorded import RecordedRun
 
+_log = logging.getLogger(__name__)
 _LOADER = "core.dl1"
 _KEYS = ("true_shower_primary_id", "obs_id", "event_id")
 
@@ -65,39 +70,61 @@ def find_images(recorded: RecordedRun, events: EventTable, *, data_root: Path | 
         The data are not found, or are not read by ``core.dl1``.
     """
     found: list[Image | None] = [None] * len(events)
-    with _opened(recorded, data_root) as sources:
-        for source in sources:
-            rows = _rows(events, source.events)
-            wanted = [i for i, row in enumerate(rows.tolist()) if row >= 0 and found[i] is None]
-            if not wanted:
+    cameras = _cameras(recorded)
+    for path, telescopes in _files(recorded, data_root):
+        missing = [place for place, image in enumerate(found) if image is None]
+        if not missing:
+            break
+        with _opened(path, telescopes) as source:
+            if source is None:
                 continue
-            batch = source.read(rows[wanted])
-            for number, place in enumerate(wanted):
-                tel_id = int(events["tel_id"][place]) if "tel_id" in events else None
-                found[place] = _image(source, batch, number, tel_id)
+            rows = _rows(events, source.events)
+            wanted = [place for place in missing if rows[place] >= 0]
+            if wanted:
+                batch = source.read(rows[wanted])
+                for number, place in enumerate(wanted):
+                    tel_id = int(events["tel_id"][place]) if "tel_id" in events else None
+                    found[place] = _image(source, batch, number, tel_id, cameras)
     return found
 
 
-@contextmanager
-def _opened(recorded: RecordedRun, data_root: Path | None) -> Iterator[list[DL1Source]]:
+def _files(recorded: RecordedRun, data_root: Path | None) -> Iterator[tuple[Path, list[int] | None]]:
+    """Each file, and the telescopes of it that the run has used."""
     data = recorded.described.get("data")
     described = data if isinstance(data, dict) else {}
-    files = find_data(recorded, data_root=data_root)
-    sources: list[DL1Source] = []
+    if any(not isinstance(loader, dict) or loader.get("component") != _LOADER for loader in described.values()):
+        raise DataError(f"the data are not read by {_LOADER}, and images are known of that loader only")
+    # Events are known by their true energy, too, so that sizes of files are enough to find them.
+    files = find_data(recorded, data_root=data_root, checksums=False)
+    for name, loader in described.items():
+        given = loader.get("parameters")
+        telescopes = given.get("telescopes") if isinstance(given, dict) else None
+        yield from ((path, telescopes) for path in files[name])
+
+
+def _cameras(recorded: RecordedRun) -> list[CameraGeometry]:
+    """Cameras that the run has used; files by themselves may call them otherwise."""
+    folder = recorded.folder
+    specs = folder.read_json(folder.specs_json)
     try:
-        for name, loader in described.items():
-            if not isinstance(loader, dict) or loader.get("component") != _LOADER:
-                raise DataError(f"the data are not read by {_LOADER}, and images are known of that loader only")
-            given = loader.get("parameters")
-            parameters = given if isinstance(given, dict) else {}
-            kept = {n: parameters[n] for n in ("cameras", "telescopes") if parameters.get(n) is not None}
-            paths = list(files[name])
-            channels = ("image", "valid")
-            sources.append(DL1Source(paths, channels, level="subarray", buffer_mb=1.0, on_corrupt="skip", **kept))
-        yield sources
+        return [camera.geometry for camera in InputSpec.from_dict(specs["raw_inputs"]).cameras.values()]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{folder.specs_json} is not what a run writes: {error!r}") from error
+
+
+@contextmanager
+def _opened(path: Path, telescopes: list[int] | None) -> Iterator[DL1Source | None]:
+    """One file, so that memory does not grow with their number; None if the loader finds nothing in it."""
+    try:
+        source = DL1Source(path, ("image", "valid"), telescopes=telescopes, level="subarray", buffer_mb=1.0)
+    except (DataError, SettingsError) as error:
+        _log.debug("%s: no images: %s", path, error)
+        yield None
+        return
+    try:
+        yield source
     finally:
-        for source in sources:
-            source.close()
+        source.close()
 
 
 def _rows(events: EventTable, table: EventTable) -> NDArray[np.int64]:
@@ -112,10 +139,15 @@ def _rows(events: EventTable, table: EventTable) -> NDArray[np.int64]:
     return np.asarray(match(wanted, known), dtype=np.int64)
 
 
-def _image(source: DL1Source, batch: Any, number: int, tel_id: int | None) -> Image | None:
+def _image(
+    source: DL1Source, batch: Batch, number: int, tel_id: int | None, cameras: Sequence[CameraGeometry]
+) -> Image | None:
     best: tuple[float, Image] | None = None
     for key, images in batch.images.items():
-        geometry = source.inputs.cameras[key].geometry
+        found = source.inputs.cameras[key].geometry
+        geometry = next((camera for camera in cameras if camera.same_as(found)), None)
+        if geometry is None:
+            continue
         for row in np.flatnonzero(images.event.numpy() == number).tolist():
             telescope = int(images.telescope[row])
             if tel_id is not None and telescope != tel_id:
