@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gb_truth import showers
+from gb_truth import write_lstchain
 
 from gammalearn_gammaboard_export.command import main
 
@@ -135,6 +137,19 @@ def test_every_plot_is_drawn(board: Callable[..., Board], layout: str) -> None:
     assert {*drawn["ratio"]} == {f"{NAME}_ratio_gamma", f"{NAME}_ratio_noise"}
     assert {*drawn["ROC"]} == {*drawn["precision"]} == {NAME}
     assert all(np.nanmax(curve) > 0 for curves in drawn.values() for curve in curves.values())
+
+
+@pytest.mark.parametrize("layout", ["gammalearn", "lstchain"])
+def test_files_of_lstchain_are_drawn(tmp_path: Path, layout: str) -> None:
+    from ctaplot.gammaboard import GammaBoard
+
+    for primary, name in ((0, "gamma"), (101, "proton")):
+        write_lstchain(tmp_path / "dl2" / f"{name}.dl2.h5", showers(primary=primary))
+    main([str(tmp_path / "dl2"), "-o", str(tmp_path / "board"), "--layout", layout])
+    shown = Board(GammaBoard(str(tmp_path / "board")))
+    assert len(shown.click("dl2").data) == 720
+    assert len(shown.drawn()["Effective area"]) == 4
+    assert np.nanmax(shown.drawn()["ROC"]["dl2"]) == 1
 
 
 def test_numbers_are_those_of_the_run(board: Callable[..., Board]) -> None:
