@@ -38,7 +38,8 @@ IMAGE = 2 * 1855 * 4 * 1e-6
 """MB of a decoded image."""
 CTAPIPE_ROWS = 15
 """Images of LSTCam in a chunk as ctapipe writes it; `gammalearn showers` puts 32."""
-TARGET = 15.0
+TARGETS = {"pytables": 15.0, "h5py": 8.0}
+"""How many times our CPU time rows must take, as in `data.py`."""
 GROWTH = 1.1
 """Peak memory with 16 times the data, over that with once."""
 
@@ -83,11 +84,11 @@ def print_reading(chosen: list[Line], costs: Costs, rows: int, multiplicity: flo
         cells = [_spread([1e6 / c["cpu"] for c in found]), *(_spread([c[n] for c in found]) for n in ("cpu", "wall"))]
         against = f"{ratio(costs, line.key, 'ours'):.3g}" if "ours" in costs else "-"
         print(f"| {line.label} | {' | '.join(cells)} | {against} | {statistics.median(c['peak'] for c in found):.0f} |")
-    for key in ("pytables", "h5py"):
+    for key, target in TARGETS.items():
         if key in costs and "ours" in costs:
             times = ratio(costs, key, "ours")
-            met = "yes" if times >= TARGET else "NO"
-            print(f"\nCPU time of {key}'s rows against ours: {times:.1f} (target: at least {TARGET:g}): {met}")
+            met = "yes" if times >= target else "NO"
+            print(f"\nCPU time of {key}'s rows against ours: {times:.1f} (target: at least {target:g}): {met}")
 
 
 def identity(settings: argparse.Namespace, folder: Path) -> None:
