@@ -101,7 +101,9 @@ def make_page(
     quantities = Quantities(run.experiment, run.results.get("definitions") or {})
     curves = learning_curves(run.history, quantities, best=run.best_epoch, samples=run.samples)
     predicted, notes = _predictions(run, folder)
-    studies = _studies(predicted, run) + (NOT_OPENED if more is None else more)
+    if more is None:
+        more = Studies() if predicted is None else NOT_OPENED
+    studies = _studies(predicted, run) + more
     own = [*measured(run.results), *studies.items, *curves.charts]
     arranged = arrange(joined(own, others(folder.path)), studies.numbers, studies.missing)
     gallery, why = _gallery(folder, predicted, data_root) if events else (None, "the page was made without them")
