@@ -52,6 +52,7 @@ PAGES = (
     "data.md",
     "info.md",
     "baseline.md",
+    "stereo.md",
     "showers.md",
     "run_folder.md",
     "predicting.md",
