@@ -11,8 +11,8 @@ A sample is an event, with the images of two to four telescopes. One encoder see
 compares those of an event, with what ``stereo.moments`` measures of them. ``random_turn`` shows each event in six
 orientations: images, telescopes and truth together.
 
-Training takes six minutes of an idle processor core. Expect, in the test split, an AUC of 0.979, an energy resolution of
-13.9 %, two directions in three within 0.085 deg, and two impact points in three within 15.2 m. Hillas parameters,
+Training takes six minutes of an idle processor core. Expect, in the test split, an AUC of 0.979, an energy resolution
+of 13.9 %, two directions in three within 0.085 deg, and two impact points in three within 15.2 m. Hillas parameters,
 crossing axes and random forests come to 0.960, 17.8 %, 0.120 deg and 36.6 m on the same events.
 """
 
