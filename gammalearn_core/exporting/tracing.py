@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
+from contextlib import redirect_stderr
+from contextlib import redirect_stdout
 from functools import partial
 from typing import Any
 from typing import TypeVar
@@ -36,7 +39,6 @@ from gammalearn_core.predicting.model import Model
 _log = logging.getLogger(__name__)
 _OWN = ("aten", "prim", "prims")
 """Where operations are from that every torch has."""
-_LOUD = ("torch.export", "torch.onnx", "torch.fx.experimental.symbolic_shapes", "onnxscript", "onnx_ir")
 _Made = TypeVar("_Made")
 Transforms = Sequence[tuple[Part, Any]]
 Make = Callable[[ExportedProgram, Mapping[str, str], Sequence[str]], _Made]
@@ -211,18 +213,16 @@ def _nodes(program: ExportedProgram) -> list[fx.Node]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What exporters and the packages that they import say about themselves is not for users."""
-    loggers = [logging.getLogger(name) for name in _LOUD]
-    levels = [logger.level for logger in loggers]
+    """What exporters and the packages that they import say about themselves, and print of graphs, is not for users."""
+    before = logging.root.manager.disable
+    said = io.StringIO()
     try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
+        logging.disable(logging.ERROR)
+        with warnings.catch_warnings(), redirect_stdout(said), redirect_stderr(said):
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(before)
 
 
 def _refusal(model: Model, error: Exception) -> SettingsError:
