@@ -32,6 +32,7 @@ from gammalearn_core.reporting.charts import plain
 from gammalearn_core.reporting.studies import Studies
 from gammalearn_core.reporting.studies import studies_of_predictions
 from gammalearn_core.reporting.studies.images import chosen_rows
+from gammalearn_core.reporting.studies.images import dead_pixels
 from gammalearn_core.reporting.studies.images import studies_of_images
 from gammalearn_core.reporting.studies.observed import beside_observation
 from gammalearn_core.reporting.studies.of_predictions import read_predictions
@@ -208,6 +209,15 @@ def test_pixels_without_a_value_are_counted(opened: OpenedRun) -> None:
     broken = int(np.sum(opened.events["tel_id"][gammas] % 2))
     assert 0 < broken < len(gammas)
     assert [n for n in bins.n if n] == [len(gammas) - broken, broken]
+
+
+def test_pixels_are_counted_batch_by_batch(opened: OpenedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gammalearn_core.reporting.studies.images._AT_ONCE", 3)
+    rows = np.arange(len(opened.events))
+    with opened.with_channel("valid") as source:
+        assert source is not None
+        found = dead_pixels(source, rows)
+    assert found.tolist() == (BROKEN * (opened.events["tel_id"] % 2)).tolist()
 
 
 def test_a_run_without_dl2_files_is_predicted_again(finished: Path, data: Path, tmp_path: Path) -> None:
