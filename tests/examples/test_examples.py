@@ -50,6 +50,18 @@ def test_an_example_runs_and_learns(path: Path, examples: Path, tmp_path: Path) 
     assert (folder / "report.html").stat().st_size > 10_000
     # A stream has no DL1 file from which a DL2 file could take its tables.
     assert bool(list((folder / "predictions").glob("*.dl2.h5"))) == (path.stem != "stream")
+    if path.stem == "quickstart":
+        export_works(folder)
+
+
+def export_works(folder: Path) -> None:
+    """The network is exported without the kernel that computes it here."""
+    command = [*COMMAND, "export", str(folder), "--torch"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    check = json.loads((folder / "export" / "quickstart.pt2.json").read_text())["check"]
+    assert check["events"] > 100
+    assert max(check["largest_difference"].values()) < 1e-4
 
 
 def test_the_readme_shows_the_quickstart_as_it_is() -> None:
