@@ -117,7 +117,7 @@ def test_the_uncertainty_of_the_direction_is_taken_to_the_sky(lon: float, lat: f
     """Drawn: errors of 0.02 and 0.05 deg in the camera."""
     rng = np.random.default_rng(1)
     n, sigma = 100_000, np.array([[0.02, 0.05]])
-    pointing = {"pointing_alt": np.full(n, 70.0), "pointing_az": np.full(n, 359.9)}
+    pointing = {"pointing_alt": np.full(n, 70.0), "pointing_az": np.full(n, 0.0)}
     drawn = Direction().decode(np.array([[lon, lat]]) + sigma * rng.normal(size=(n, 2)), pointing)
     one = {name: value[:1] for name, value in pointing.items()}
     told = Direction().decode_uncertainty(np.array([[lon, lat]]), sigma, one)
