@@ -48,6 +48,8 @@ COMMANDS = [
     "info --help",
     "reproduce --help",
     "predict --help",
+    "report --help",
+    "compare --help",
 ]
 
 
