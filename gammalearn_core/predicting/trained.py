@@ -15,6 +15,7 @@ from gammalearn_core.data.selection import Cut
 from gammalearn_core.data.selection import Selected
 from gammalearn_core.data.source import EventSource
 from gammalearn_core.data.specs import InputSpec
+from gammalearn_core.data.table import EventTable
 from gammalearn_core.data.truth import Task
 from gammalearn_core.plugin.registry import Registry
 from gammalearn_core.predicting.model import Computing
@@ -98,6 +99,11 @@ class TrainedRun:
             found[name] = _spread_out(quantities(task, prediction, uncertainty, events), rows, len(source.events))
         return found
 
+    def kept(self, source: EventSource) -> NDArray[np.bool_]:
+        """Whether each image of a source takes part in predictions, or is taken by the run's cuts: one an image."""
+        left = Selected(source, self._cuts)
+        return np.isin(_images(source.events, np.arange(len(source.events))), _images(left.events, left.rows))
+
     def _predicted(self, selected: Selected, rows: NDArray[np.int64]) -> tuple[dict[str, Any], dict[str, Any]]:
         outputs, spreads = self._model.predicted(self._model.read(selected, rows), selected.events)
         plain = [{n: v.double().cpu().numpy() for n, v in values.items()} for values in (outputs, spreads)]
@@ -152,6 +158,11 @@ def open_run(
         )
     made: list[Cut] = [(part.ref.label, part.fact("scope"), part.make()) for part in model.reader.cuts]
     return TrainedRun(name=run.name, weights_sha256=model.weights.sha256, model=model, cuts=tuple(made))
+
+
+def _images(events: EventTable, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each image, of the event and the telescope, whose ``tel_id`` has 16 bits."""
+    return (np.repeat(rows, events.multiplicity) << 16) | np.asarray(events.images["tel_id"], dtype=np.int64)
 
 
 def _spread_out(

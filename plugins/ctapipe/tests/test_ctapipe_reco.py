@@ -218,7 +218,10 @@ def test_a_network_of_events_predicts_events(tmp_path: Path, capsys: pytest.Capt
         assert valid.any()
         np.testing.assert_array_equal(found[place][f"{algorithm}_is_valid"], valid)
         for name in (n for n in wanted.dtype.names if wanted[n].dtype.kind == "f"):
-            np.testing.assert_allclose(found[place][name][valid], wanted[name][valid], rtol=1e-5)
+            np.testing.assert_allclose(found[place][name], wanted[name], rtol=1e-5)
+        used = f"{algorithm}_telescopes"
+        np.testing.assert_array_equal(found[place][used], wanted[used])
+        assert wanted[used][valid].sum(axis=1).min() >= 2
     assert main(["ctapipe_models", str(run), "-o", str(tmp_path / "m"), "--trust-settings"]) == 2
     assert "ctapipe-process --reconstructor GammaLearnReconstructor" in capsys.readouterr().err
 

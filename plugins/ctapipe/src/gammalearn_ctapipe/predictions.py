@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 import astropy.units as u
 import numpy as np
@@ -54,13 +53,13 @@ def kinds_of(run: TrainedRun) -> dict[str, Kind]:
     return {task: KINDS[group] for task, group in run.groups.items() if group in KINDS}
 
 
-def container_of(kind: Kind, values: Values, row: int, prefix: str, **more: Any) -> Container:
+def container_of(kind: Kind, values: Values, row: int, prefix: str) -> Container:
     """One row of predictions. It is valid if all of its numbers are finite."""
     fields = kind.container.fields
     numbers = {name: value[row] for name, value in values.items() if name in fields}
     quantities = {n: v if fields[n].unit is None else u.Quantity(v, _unit(kind, n)) for n, v in numbers.items()}
     valid = all(np.isfinite(value) for value in numbers.values())
-    return kind.container(**quantities, is_valid=bool(valid), prefix=prefix, **more)
+    return kind.container(**quantities, is_valid=bool(valid), prefix=prefix)
 
 
 def nothing(kind: Kind, prefix: str) -> Container:

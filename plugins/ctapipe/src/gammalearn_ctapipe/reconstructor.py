@@ -72,19 +72,21 @@ class GammaLearnReconstructor(Reconstructor):
     def __call__(self, event: ArrayEventContainer) -> None:
         """Fill ``event.dl2`` with what the network predicts."""
         telescopes = [tel_id for tel_id in sorted(self._keys) if self._is_usable(event, tel_id)]
-        values = self._run.predict(source_of(event, telescopes, self._run, self.subarray, self._keys))
+        source = source_of(event, telescopes, self._run, self.subarray, self._keys)
+        values = self._run.predict(source)
         if self._stereo:
-            self._fill_event(event, telescopes, values)
+            kept = self._run.kept(source)
+            self._fill_event(event, [t for t, k in zip(telescopes, kept, strict=True) if k], values)
             return
         self._fill_telescopes(event, telescopes, values)
         for combiner in self._combiners:
             combiner(event)
 
-    def _fill_event(self, event: ArrayEventContainer, telescopes: Sequence[int], values: Predicted) -> None:
+    def _fill_event(self, event: ArrayEventContainer, used: Sequence[int], values: Predicted) -> None:
         for task, kind in self._kinds.items():
             prefix = self._prefixes[task]
-            used = list(telescopes)
-            container = container_of(kind, values[task], 0, prefix, telescopes=used) if used else nothing(kind, prefix)
+            container = container_of(kind, values[task], 0, prefix) if used else nothing(kind, prefix)
+            container.telescopes = list(used) if container.is_valid else []
             getattr(event.dl2.stereo, kind.place)[prefix] = container
 
     def _fill_telescopes(self, event: ArrayEventContainer, telescopes: Sequence[int], values: Predicted) -> None:
