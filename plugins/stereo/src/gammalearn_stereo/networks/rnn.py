@@ -24,7 +24,7 @@ from gammalearn_stereo.tokens import Tokens
 
 
 class StereoRNN(StereoNetwork):
-    """A recurrent network over the telescopes of an event: the CNN-RNN of CTLearn.
+    """A recurrent network over the telescopes of an event, after the CNN-RNN of CTLearn.
 
     An LSTM reads the images of an event, the brightest first, and what it remembers in the end goes to a hidden layer
     and one linear layer a task. The order is that of the size that ``stereo.moments`` measures; images of the same size
