@@ -134,7 +134,7 @@ class Impact:
         return {"core_x": prediction[:, 0], "core_y": prediction[:, 1]}
 """
     told = check(tmp_path, capsys, head, losses="{'impact': ref('core.l1')}", targets="{'impact': ref(Impact)}")
-    assert "transforms[0] core.random_symmetry: the truth of task 'impact' is a ground_vector, which" in told
+    assert "transforms[0] core.random_symmetry: the truth of task 'impact' is a place on the ground, and where" in told
 
 
 def test_turns_after_the_mapping_to_a_grid_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
