@@ -277,6 +277,17 @@ def test_the_recurrent_network_reads_the_brightest_image_first() -> None:
         torch.testing.assert_close(got, torch.stack([w[step] for w in wanted[:count]]), rtol=1e-9, atol=0)
 
 
+def test_the_recurrent_network_reads_images_of_the_same_size_by_telescope() -> None:
+    network, batch = make("rnn").double(), in_double(showers([4]))
+    (key, group), *_ = batch.images.items()
+    group.columns["stereo_size"][:] = 100.0
+    batch = replace(batch, images={key: group})
+    turned = replace(batch, images={key: group.take(torch.tensor([1, 0]))})
+    torch.testing.assert_close(flat(network(turned)), flat(network(batch)), rtol=0, atol=1e-10)
+    renamed = replace(batch, images={key: replace(group, telescope=group.telescope.flip(0))})
+    assert (flat(network(renamed)) - flat(network(batch))).abs().max() > 1e-6
+
+
 def test_the_recurrent_network_as_published_sees_features_only() -> None:
     published = StereoRNN(inputs=as_measured(), outputs=TASKS, encoder=Maker(), features=8, geometry=False)
     batch = showers([2, 3])
